@@ -1,0 +1,45 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+BIND   ?= 127.0.0.1:5000
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint demo bench clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/run.done ## serve on BIND (default 127.0.0.1:5000) with data/status.json
+	@mkdir -p data
+	STATUS_STORE="$${STATUS_STORE:-data/status.json}" $(BIN)/gunicorn --bind $(BIND)
+
+test: $(VENV)/dev.done ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.done ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
+	$(BIN)/python -m tests.process.day
+
+bench: $(VENV)/dev.done ## measure the service against a bare route and the obvious program
+	$(BIN)/python -m bench
+
+clean: ## remove the virtual environment and every cache; the data stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "GitOps Status needs Python 3.11 or newer; set PYTHON=python3.12 or the like.")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.done: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.done: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/run.done
