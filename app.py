@@ -1,0 +1,48 @@
+"""The only file that knows everyone: settings, store and clock in, a Flask app out."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+import legacy
+from config import Settings
+from storage import Store, open_store
+from web import about, errors, health, logs, reports, status
+
+
+def create_app(
+    settings: Settings | None = None, store: Store | None = None, clock: Callable[[], float] = time.time
+) -> Flask:
+    """The service. What is not given comes from the environment; `clock` gives epoch seconds.
+
+    Raises config.ConfigError where the environment holds nonsense. A store out of order is no reason not to start:
+    its routes answer 503 until it is mended.
+    """
+    settings = settings or Settings.from_environment(os.environ)
+    store = store or open_store(settings.store, legacy.upgrade(settings, clock))
+
+    app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
+    app.url_map.merge_slashes = False  # a path is what was sent: `//status` is a 404, not a redirect
+    errors.register(app)
+    if settings.access_log == "on":
+        logs.register(app)
+    for blueprint in (
+        about.routes(store),
+        health.routes(store),
+        reports.routes(store, settings, clock),
+        status.routes(store),
+        legacy.routes(store, settings, clock),
+    ):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """`app:app` for gunicorn, made when it is asked for: importing this file opens no store."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(name)

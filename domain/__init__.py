@@ -1,0 +1,1 @@
+"""What is true about servers and reports. Pure: no Flask, no files, no clock, no logging, no environment."""

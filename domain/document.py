@@ -1,0 +1,88 @@
+"""The content of the store's file <-> the servers in it (API.md, section 6)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+
+from domain.server import Server, restore_servers, server_key
+
+VERSION = "2.0"
+
+Upgrade = Callable[[dict[str, Any]], Server | None]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One content of the file. `lines` are the servers' bytes as they stand there; `others` are members of a later
+    version, kept and never read. Both mappings are sorted by group then host, and nobody changes them."""
+
+    revision: int = 0
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    lines: Mapping[str, bytes] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
+    is_upgraded: bool = False  # read from a version 1 file, and not yet written
+
+    def content(self) -> bytes:
+        """The bytes of the file: a server a line. The revision stands first, where a reader finds it quickly."""
+        head = orjson.dumps({"version": VERSION, "revision": self.revision, **self.others})
+        return b'%b,\n"servers":{\n%b\n}}\n' % (head[:-1], b",\n".join(self.lines.values()))
+
+    def changed(self, changes: Mapping[str, Server | None], revision: int) -> "Document":
+        """The document with these servers put in, or taken out where None, at a later revision."""
+        servers, lines = {**self.servers}, {**self.lines}
+        for key, server in changes.items():
+            if server is None:
+                servers.pop(key, None)
+                lines.pop(key, None)
+            else:
+                servers[key], lines[key] = server, _line(key, server)
+        if not servers.keys() <= self.servers.keys():
+            servers, lines = _in_order(servers), _in_order(lines)
+        return Document(revision, servers, lines, self.others)
+
+
+def read_document(content: bytes, upgrade: Upgrade) -> Document:
+    """The document of a file's bytes; an empty one for nothing and for `{}`.
+
+    `upgrade` turns the object of a version 1 file into its one server, and any other into None. Raises ValueError
+    with what is wrong.
+    """
+    members = orjson.loads(content) if content.strip() else {}
+    if members == {}:
+        return Document()
+    if not isinstance(members, dict):
+        raise ValueError("it holds no JSON object")
+    if "version" not in members and "servers" not in members:
+        server = upgrade(members)
+        if server is None:
+            raise ValueError("it is neither of version 2.0 nor of version 1")
+        servers = {server_key(server["server_group"], server["host"]): server}
+        return Document(server["revision"], servers, _lines(servers), is_upgraded=True)
+    version, stored, revision = (
+        members.pop("version", None),
+        members.pop("servers", None),
+        members.pop("revision", 0),
+    )
+    if version != VERSION:
+        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")
+    if not isinstance(stored, dict):
+        raise ValueError('it has no object "servers"')
+    if type(revision) is not int or revision < 0:
+        raise ValueError('its "revision" is no whole number')
+    servers = _in_order(restore_servers(stored))
+    return Document(revision, servers, _lines(servers), members)
+
+
+def _in_order(by_key: Mapping[str, Value]) -> dict[str, Value]:
+    return dict(sorted(by_key.items(), key=lambda item: item[0].split("/")))
+
+
+def _line(key: str, server: Server) -> bytes:
+    return b"%b:%b" % (orjson.dumps(key), orjson.dumps(server))
+
+
+def _lines(servers: Mapping[str, Server]) -> dict[str, bytes]:
+    return {key: _line(key, server) for key, server in servers.items()}

@@ -1,0 +1,151 @@
+"""The server record and its vocabulary (API.md, section 1)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NotRequired, cast, get_args
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+# pydantic reads the TypedDict of typing itself only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+Status = Literal["synced", "out_of_sync", "failed", "unknown"]
+Validation = Literal["passed", "failed", "skipped", "unknown"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(STATUSES)}
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$"
+TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
+MAX_FILES = 1_000
+MAX_FILE_NAME = 4_096
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Time = Annotated[str, Field(pattern=TIME_PATTERN)]
+
+
+class Record(TypedDict):
+    """What is known of one server, in the order in which it is shown. A null time means never."""
+
+    project_name: str
+    repo_name: str
+    server_group: Name
+    server_type: Annotated[str, Field(description="Free text: rsyslog, nginx, splunk, ibm-itnm, …")]
+    environment: str
+    host: Name
+    status: Annotated[Status, Field(description="The newest verdict, whichever kind of report it came from.")]
+    changed_files: Annotated[list[str], Field(description="What the last report named.")]
+    validation_status: Validation
+    validation_message: str
+    commit_sha: str
+    branch: str
+    updated_by: str
+    last_pipeline_run: Time | None
+    last_cron_check: Time | None
+    timestamp: Annotated[Time, Field(description="The last report of any kind.")]
+    first_seen: Time
+    status_since: Annotated[Time, Field(description="When `status` took its present value.")]
+    pipeline_status: Annotated[Status | None, Field(description="What the last pipeline report said.")]
+    drift_status: Annotated[Status | None, Field(description="What the last cron report said.")]
+    pipeline_url: str
+    commit_message: str
+    check_interval: Annotated[int | None, Field(description="Seconds between two drift checks.")]
+
+
+class LegacyPost(TypedDict, total=False):
+    """What a v1 client posted, as far as it was well-formed, so that it reads back what it wrote."""
+
+    drift_count: int
+    deployed_files: list[str]
+    drifted_files: list[str]
+
+
+@with_config(ConfigDict(extra="allow"))
+class Server(Record):
+    """A record as it is stored: beside what is shown, what the service remembers for itself.
+
+    Fields of a later version are kept, so that a step back loses nothing.
+    """
+
+    revision: Annotated[int, Field(ge=0)]  # of the last report: tells which of two is newer within a second
+    legacy_revision: Annotated[int, Field(ge=0)]  # of the last report through the old dialect, 0 for never
+    legacy: NotRequired[LegacyPost]
+
+
+FIELDS: tuple[str, ...] = tuple(Record.__annotations__)
+DESCRIPTIVE = ("project_name", "repo_name", "server_type", "environment")
+
+# Every field of a server that nobody reported anything about; its names and times are added by `new_server`.
+_BLANK: Mapping[str, Any] = {
+    **dict.fromkeys(FIELDS, ""),
+    "server_type": "unknown",
+    "environment": "unknown",
+    "status": "unknown",
+    "changed_files": [],
+    "validation_status": "unknown",
+    "updated_by": "pipeline",
+    "last_pipeline_run": None,
+    "last_cron_check": None,
+    "pipeline_status": None,
+    "drift_status": None,
+    "check_interval": None,
+    "revision": 0,
+    "legacy_revision": 0,
+}
+_STORED = TypeAdapter(dict[str, Server])
+
+
+def server_key(server_group: str, host: str) -> str:
+    """The key of a server: `group/host`."""
+    return f"{server_group}/{host}"
+
+
+def new_server(server_group: str, host: str, now: str) -> Server:
+    """A server seen for the first time at `now`, with every default."""
+    times = dict.fromkeys(("timestamp", "first_seen", "status_since"), now)
+    return cast(Server, {**_BLANK, "server_group": server_group, "host": host, **times})
+
+
+def restore_servers(stored: Mapping[str, Any]) -> dict[str, Server]:
+    """Records as they stand in a file, by key, completed with the defaults of the fields they lack.
+
+    Raises ValueError with a sentence that names the first record that is none.
+    """
+    try:
+        servers = _STORED.validate_python({key: _completed(record) for key, record in stored.items()})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        key, *field = (str(part) for part in problem["loc"])
+        raise ValueError(f"the record {key!r} is wrong at {'.'.join(field) or 'its top'}: {problem['msg']}") from None
+    for key, server in servers.items():
+        if key != server_key(server["server_group"], server["host"]):
+            raise ValueError(f"the record {key!r} holds the names of another server")
+    return servers
+
+
+def _completed(record: Any) -> Any:
+    if not isinstance(record, dict):
+        return record
+    since = record.get("timestamp")
+    return {**_BLANK, "first_seen": since, "status_since": since, **record}
+
+
+@lru_cache(maxsize=16)
+def time_text(seconds: int) -> str:
+    """Epoch seconds as the one form of a time in this product: RFC 3339, UTC, whole seconds, `Z`."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def read_time(text: object) -> str | None:
+    """An RFC 3339 time (no zone means UTC) in the one form; None if it is none."""
+    if not isinstance(text, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,30 @@
+"""How gunicorn runs the service. Every setting here can be overridden on its command line."""
+
+import os
+import sys
+
+from config import ConfigError, Settings
+from web import logs
+
+try:
+    settings = Settings.from_environment(os.environ)
+except ConfigError as error:
+    sys.exit(str(error))
+
+wsgi_app = "app:app"
+bind = "0.0.0.0:5000"
+
+# Processes use the cores; threads wait together for the disk, and so share a write.
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = 16
+
+# Above the interval of most probes and scrapers, so that they keep their connection.
+keepalive = 75
+
+# A stop lets every request that has begun end and be answered.
+graceful_timeout = 30
+
+control_socket_disable = True
+accesslog = None  # the service writes its own line a request, with the server's key
+logconfig_dict = logs.configuration(settings.log_format, settings.access_log)

@@ -1,0 +1,247 @@
+"""The old dialect, `/api/status`: v1 in, v1 out, its two routes, and the v1 file (API.md, sections 5 and 6).
+
+A v1 client knows one server with a list of deployed and one of drifted files, and must not notice v2.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, cast
+
+from flask import Blueprint, Response, g, request
+from pydantic import Field
+from typing_extensions import TypedDict
+
+import operations
+from config import Settings
+from domain import rules
+from domain.document import Upgrade
+from domain.errors import Invalid, NotFound
+from domain.report import MAX_TEXT, Report, parse_json, without_doubles
+from domain.server import (
+    MAX_FILE_NAME,
+    MAX_FILES,
+    NAME_PATTERN,
+    STATUSES,
+    LegacyPost,
+    Server,
+    Status,
+    Time,
+    read_time,
+    time_text,
+)
+from storage import Store
+from web.openapi import Description, describes
+from web.present import json_response
+from web.requests import read_body
+
+Clock = Callable[[], float]
+
+ENVIRONMENTS = {"prod", "production", "stage", "staging", "test", "qa", "qas", "uat", "dev", "lab"}
+_KEYS = {"repo", "server", "sync_status", "drift_count", "deployed_files", "drifted_files", "last_check"}
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+class LegacyStatus(TypedDict):
+    """What a v1 client reads."""
+
+    repo: str
+    server: str
+    sync_status: Annotated[str, Field(description="SYNCED, OUT_OF_SYNC, FAILED or UNKNOWN")]
+    drift_count: int
+    deployed_files: list[str]
+    drifted_files: list[str]
+    last_check: Time | None
+
+
+class LegacyBody(TypedDict, total=False):
+    """What a v1 client posts; what is left out takes its default, and an unknown status word counts as unknown."""
+
+    repo: str | None
+    server: str | None
+    sync_status: str | None
+    drift_count: int | None
+    deployed_files: list[str] | None
+    drifted_files: list[str] | None
+    last_check: str | None
+
+
+_EXAMPLE: LegacyStatus = {
+    "repo": "rsyslog",
+    "server": "rsyslog-lab",
+    "sync_status": "OUT_OF_SYNC",
+    "drift_count": 1,
+    "deployed_files": [],
+    "drifted_files": ["/etc/rsyslog.conf"],
+    "last_check": "2026-04-26T00:00:00Z",
+}
+
+# What a v1 client reads where nothing is known yet.
+NOTHING: LegacyStatus = {
+    "repo": "",
+    "server": "",
+    "sync_status": "UNKNOWN",
+    "drift_count": 0,
+    "deployed_files": [],
+    "drifted_files": [],
+    "last_check": None,
+}
+
+
+def routes(store: Store, settings: Settings, clock: Clock) -> Blueprint:
+    """The two routes of v1."""
+    blueprint = Blueprint("legacy", __name__)
+
+    @blueprint.post("/api/status")
+    @describes(
+        Description(
+            "Report as a v1 client", LegacyStatus, _EXAMPLE, LegacyBody, _EXAMPLE, statuses=(200, 400, 413, 503)
+        )
+    )
+    def post_legacy_status() -> Response:
+        report = read_report(_object(parse_json(read_body(settings.max_body))), settings)
+        g.server = report.key
+        return json_response(v1_shape(operations.report(store, clock(), [report]).servers[0]))
+
+    @blueprint.get("/api/status")
+    @describes(
+        Description(
+            "Read as a v1 client", LegacyStatus, _EXAMPLE, parameters=("server", "repo"), statuses=(200, 404, 503)
+        )
+    )
+    def get_legacy_status() -> Response:
+        server = chosen(store.snapshot().records.values(), request.args.get("server"), request.args.get("repo"))
+        return json_response(v1_shape(server) if server else NOTHING)
+
+    return blueprint
+
+
+def read_report(posted: Mapping[str, Any], settings: Settings) -> Report:
+    """A v1 object as a Report. Only a name that no record can hold is refused: then raises Invalid."""
+    repo, server = _named(posted, settings)
+    status = _status(posted.get("sync_status"))
+    kept = _well_formed(posted)
+    drifted, deployed = kept.get("drifted_files", []), kept.get("deployed_files", [])
+    fields: dict[str, Any] = {
+        "status": status,
+        "changed_files": _fitting(drifted if status == "out_of_sync" or drifted else deployed),
+        "updated_by": "legacy",
+        "legacy": kept,
+    }
+    if last_check := read_time(posted.get("last_check")):
+        fields["last_pipeline_run"] = last_check
+    environment = server.rsplit("-", 1)[-1]
+    on_creation = {
+        "project_name": "gitops-for-servers",
+        "repo_name": repo,
+        "server_type": repo,
+        "environment": environment if environment in ENVIRONMENTS else "unknown",
+    }
+    return Report("legacy", server, server, fields, on_creation)
+
+
+def v1_shape(server: Server) -> LegacyStatus:
+    """A server as a v1 client knows it; what it posted itself, it gets back."""
+    is_drifted = server["status"] == "out_of_sync"
+    runs = [run for run in (server["last_pipeline_run"], server["last_cron_check"]) if run]
+    posted = server.get("legacy")
+    shape = {
+        "repo": server["repo_name"],
+        "server": server["host"],
+        "sync_status": server["status"].upper(),
+        "drift_count": len(server["changed_files"]) if is_drifted else 0,
+        "deployed_files": [] if is_drifted else server["changed_files"],
+        "drifted_files": server["changed_files"] if is_drifted else [],
+        "last_check": server["last_pipeline_run"] if posted is not None else max(runs, default=None),
+        **(posted or {}),
+    }
+    return cast(LegacyStatus, shape)
+
+
+def chosen(servers: Collection[Server], name: str | None, repo: str | None) -> Server | None:
+    """The one server that a v1 client means; None where there is none at all. Raises NotFound if none fits."""
+    if name or repo:
+        fitting = [
+            server
+            for server in servers
+            if (not name or name in (server["host"], server["server_group"]))
+            and (not repo or repo == server["repo_name"])
+        ]
+        if not fitting:
+            raise NotFound("No server fits the server and repo that were asked for.")
+        return max(fitting, key=_age)
+    if written := [server for server in servers if server["legacy_revision"]]:
+        return max(written, key=lambda server: server["legacy_revision"])
+    of_old_type = [server for server in servers if server["server_type"] == "rsyslog"]
+    return max(of_old_type or servers, key=_age, default=None)
+
+
+def upgrade(settings: Settings, clock: Clock) -> Upgrade:
+    """What makes the one server of a version 1 file, for the store."""
+
+    def upgraded(document: dict[str, Any]) -> Server | None:
+        if not document.keys() & _KEYS:
+            return None
+        try:
+            report = read_report(document, settings)
+        except Invalid as error:
+            raise ValueError(str(error)) from None
+        last_check = read_time(document.get("last_check"))
+        server = rules.apply(None, report, last_check or time_text(int(clock())), revision=1)
+        return {**server, "last_pipeline_run": last_check}
+
+    return upgraded
+
+
+def _age(server: Server) -> tuple[str, int]:
+    return server["timestamp"], server["revision"]
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise Invalid("A v1 report is one JSON object.")
+    return value
+
+
+def _named(posted: Mapping[str, Any], settings: Settings) -> tuple[str, str]:
+    repo, server = posted.get("repo"), posted.get("server")
+    repo = settings.legacy_repo if repo is None else repo
+    server = settings.legacy_server if server is None else server
+    problems = {}
+    if not isinstance(repo, str) or len(repo) > MAX_TEXT or _CONTROL_CHARACTERS.search(repo):
+        problems["repo"] = "must be a string of at most 1,024 characters without control characters"
+    if not isinstance(server, str) or not re.fullmatch(NAME_PATTERN, server):
+        problems["server"] = "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit"
+    if problems:
+        raise Invalid(" and ".join(f"{field} {sentence}" for field, sentence in problems.items()) + ".", problems)
+    return repo, server
+
+
+def _status(word: Any) -> Status:
+    if isinstance(word, str):
+        plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+        for status in STATUSES:
+            if plain == status:
+                return status
+    return "unknown"
+
+
+def _well_formed(posted: Mapping[str, Any]) -> LegacyPost:
+    """The count and the lists that were posted, to be given back as they came; of another type they are missing."""
+    kept: LegacyPost = {}
+    if type(posted.get("drift_count")) is int:
+        kept["drift_count"] = posted["drift_count"]
+    if _is_list_of_names(posted.get("deployed_files")):
+        kept["deployed_files"] = posted["deployed_files"]
+    if _is_list_of_names(posted.get("drifted_files")):
+        kept["drifted_files"] = posted["drifted_files"]
+    return kept
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _fitting(files: list[str]) -> list[str]:
+    """The names as a record can hold them. v1 knew no limits, so its clients are not refused for them."""
+    fit = (_CONTROL_CHARACTERS.sub("\ufffd", name[:MAX_FILE_NAME]) for name in files)
+    return without_doubles(fit)[:MAX_FILES]

@@ -1,0 +1,95 @@
+"""GET /, /openapi.json and /docs: what there is, for people and programs."""
+
+from functools import cache
+
+from flask import Blueprint, Response, current_app, render_template, request
+from typing_extensions import TypedDict
+
+import operations
+from config import VERSION
+from domain.freshness import computed
+from domain.query import read_query
+from storage import Store
+from web.openapi import Description, describes, document
+from web.present import Ready, json_bytes, json_response, reading
+
+API_VERSION = "2.0"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class About(TypedDict):
+    """The service and where to go on."""
+
+    name: str
+    version: str
+    api_version: str
+    status: str
+    summary: str
+    pipeline: str
+    cron: str
+    legacy: str
+    health: str
+    ready: str
+    openapi: str
+    docs: str
+
+
+_ABOUT: About = {
+    "name": "gitops-status",
+    "version": VERSION,
+    "api_version": API_VERSION,
+    "status": "/status",
+    "summary": "/summary",
+    "pipeline": "/status/pipeline",
+    "cron": "/status/cron",
+    "legacy": "/api/status",
+    "health": "/health",
+    "ready": "/ready",
+    "openapi": "/openapi.json",
+    "docs": "/docs",
+}
+
+
+def routes(store: Store) -> Blueprint:
+    """The routes that say what this is."""
+    blueprint = Blueprint("about", __name__)
+
+    @cache
+    def openapi_bytes() -> Ready:
+        return Ready(json_bytes(document(current_app)))
+
+    @blueprint.get("/")
+    @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT))
+    def about() -> Response:
+        if "text/html" not in request.headers.get("Accept", ""):
+            response = json_response(_ABOUT)
+        else:
+            everything = read_query((), pages=False)
+            servers = operations.find(store, everything).servers.values()
+            response = _page(
+                "board.html",
+                summary=operations.summary(store, everything),
+                servers=[(server, computed(server)) for server in servers],
+            )
+        response.headers["Vary"] = "Accept"
+        return response
+
+    @blueprint.get("/openapi.json")
+    @describes(Description("This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304)))
+    def openapi() -> Response:
+        return reading(openapi_bytes())
+
+    @blueprint.get("/docs")
+    @describes(Description("This document as a page", None, None))
+    def docs() -> Response:
+        return _page("docs.html", document=document(current_app), base_url=request.host_url.rstrip("/"))
+
+    return blueprint
+
+
+def _page(template: str, **values: object) -> Response:
+    response = Response(render_template(template, **values), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response

@@ -1,0 +1,35 @@
+"""GET /health and /ready."""
+
+from flask import Blueprint, Response
+from typing_extensions import TypedDict
+
+from storage import Store
+from web.openapi import Description, describes
+from web.present import json_response
+
+
+class Health(TypedDict):
+    """All is well."""
+
+    status: str
+
+
+_OK: Health = {"status": "ok"}
+
+
+def routes(store: Store) -> Blueprint:
+    """The routes that an orchestrator probes."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/health")
+    @describes(Description("Whether the process answers", Health, _OK))
+    def health() -> Response:
+        return json_response(_OK)
+
+    @blueprint.get("/ready")
+    @describes(Description("Whether the store can be read and written", Health, _OK, statuses=(200, 503)))
+    def ready() -> Response:
+        store.check()
+        return json_response(_OK)
+
+    return blueprint

@@ -1,0 +1,164 @@
+"""The OpenAPI document, made from the routes and from the models that check requests and shape answers."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypeVar
+
+from flask import Flask
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+from werkzeug.routing import Rule
+
+from config import VERSION
+from domain.query import FLAG_FILTERS, MAX_LIMIT, TEXT_FILTERS
+from domain.report import RUN_DEFAULTS, Report
+from domain.rules import apply
+from domain.server import NAME_PATTERN
+from web.present import FullRecord, full, row
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Error(TypedDict):
+    """Every error of every route."""
+
+    error: str
+    code: str
+    fields: NotRequired[dict[str, str]]
+
+
+class Row(FullRecord):
+    """A server as a flat row: its record without `changed_files`, then what is computed from it."""
+
+
+REPORT_EXAMPLE: dict[str, Any] = {
+    "project_name": "gitops-for-servers",
+    "repo_name": "rsyslog",
+    "server_group": "rsyslog-prod",
+    "server_type": "rsyslog",
+    "environment": "prod",
+    "host": "rsyslog-01",
+    "status": "synced",
+    "validation_status": "passed",
+    "validation_message": "rsyslog syntax validation passed",
+    "commit_sha": "abc1234",
+    "branch": "master",
+    "updated_by": "woodpecker",
+}
+DRIFT_EXAMPLE: dict[str, Any] = {
+    "server_group": "rsyslog-prod",
+    "host": "rsyslog-01",
+    "status": "out_of_sync",
+    "changed_files": ["/etc/rsyslog.conf", "/etc/rsyslog.d/50-default.conf"],
+    "check_interval": 300,
+}
+_SERVER = apply(
+    None,
+    Report("pipeline", "rsyslog-prod", "rsyslog-01", {**RUN_DEFAULTS, **REPORT_EXAMPLE}, {}),
+    "2026-04-26T10:30:00Z",
+    1,
+)
+SERVER_EXAMPLE = full(_SERVER)
+ROW_EXAMPLE = row(_SERVER)
+
+_REASONS = {
+    200: "As asked.",
+    201: "Stored; at least one server was not known before.",
+    204: "Deleted.",
+    304: "Nothing changed since the answer with the tag in If-None-Match.",
+    400: "The request does not fit the contract; nothing was changed.",
+    404: "Nothing by that name is known.",
+    413: "The body is too large.",
+    415: "The body is not announced as application/json.",
+    503: "The store cannot be read or written now; the reason phrase says why.",
+}
+_ANY_TEXT = {"type": "string"}
+_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    **{name: {"description": "One value, `a,b`, `{a,b}`, or repeated.", "schema": _ANY_TEXT} for name in TEXT_FILTERS},
+    **{name: {"schema": {"enum": ["true", "false", "1", "0"]}} for name in FLAG_FILTERS},
+    "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}},
+    "offset": {"schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
+    "server": {"description": "A host or a server group.", "schema": _ANY_TEXT},
+    "repo": {"description": "A repo_name.", "schema": _ANY_TEXT},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the document says of a route. `answers` are the statuses that it can give beside its errors."""
+
+    summary: str
+    answer: Any
+    shows: Any
+    body: Any = None
+    example: Any = None
+    parameters: Sequence[str] = ()
+    statuses: Sequence[int] = (200,)
+
+
+def describes(description: Description) -> Callable[[View], View]:
+    """Say what a view does, beside the view. `document` collects it."""
+
+    def described(view: View) -> View:
+        view.__dict__["description"] = description
+        return view
+
+    return described
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the routes of an app."""
+    routes = [
+        (rule, rule_description)
+        for rule in app.url_map.iter_rules()
+        if (rule_description := vars(app.view_functions[rule.endpoint]).get("description"))
+    ]
+    models = [model for _, route in routes for model in (route.answer, route.body) if model is not None]
+    references, definitions = TypeAdapter.json_schemas(
+        [(repr(model), "validation", TypeAdapter(model)) for model in (*models, Error)],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = {name: schema for (name, _), schema in references.items()}
+    definitions["$defs"]["Row"]["properties"].pop("changed_files")
+    definitions["$defs"]["Row"]["required"].remove("changed_files")
+    paths: dict[str, Any] = {}
+    for rule, route in routes:
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
+            path[method.lower()] = _operation(rule, route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "GitOps Status",
+            "version": VERSION,
+            "description": "Which plain servers run what git says, and which do not.",
+        },
+        "paths": paths,
+        "components": {"schemas": definitions["$defs"]},
+    }
+
+
+def _operation(rule: Rule, route: Description, schemas: Mapping[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": rule.endpoint.rsplit(".", 1)[-1],
+        "summary": route.summary,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN}}
+            for name in sorted(rule.arguments, key=rule.rule.index)
+        ]
+        + [{"name": name, "in": "query", **_PARAMETERS[name]} for name in route.parameters],
+        "responses": {},
+    }
+    if route.body is not None:
+        content = {"schema": schemas[repr(route.body)], "example": route.example}
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    for status in route.statuses:
+        answer: dict[str, Any] = {"description": _REASONS[status]}
+        if status < 300 and route.answer is not None:
+            content = {"schema": schemas[repr(route.answer)], "example": route.shows}
+            answer["content"] = {"application/json": content}
+        elif status >= 400:
+            answer["content"] = {"application/json": {"schema": schemas[repr(Error)]}}
+        operation["responses"][str(status)] = answer
+    return operation

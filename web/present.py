@@ -1,0 +1,107 @@
+"""Records -> JSON, and the ready bytes of a reading."""
+
+import gzip
+from collections.abc import Iterable
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from flask import Response, request
+
+from domain.freshness import Computed, computed
+from domain.server import FIELDS, Record, Server
+from storage import Records
+
+_ROW_FIELDS = tuple(name for name in FIELDS if name != "changed_files")
+
+
+class FullRecord(Record, Computed):
+    """A server as it is shown alone: its record, then what is computed from it."""
+
+
+def full(server: Server) -> dict[str, Any]:
+    """The record with its computed fields."""
+    return _picked(server, FIELDS)
+
+
+def row(server: Server) -> dict[str, Any]:
+    """The flat row of a table: no nested value, the same keys for every server."""
+    return _picked(server, _ROW_FIELDS)
+
+
+def _picked(server: Server, names: Iterable[str]) -> dict[str, Any]:
+    stored: dict[str, Any] = {**server}
+    return {**{name: stored[name] for name in names}, **computed(server)}
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as JSON, with the line end that a terminal likes."""
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A value as an answer."""
+    return Response(json_bytes(value), status, mimetype="application/json")
+
+
+class Ready:
+    """A body that may be sent many times: its bytes, its tag, and the compressed bytes once somebody wants them."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    @cached_property
+    def tag(self) -> str:
+        """A weak entity tag: the same for the plain and the compressed bytes (RFC 9110, section 8.8.1)."""
+        return blake2b(self.content, digest_size=12).hexdigest()
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """Level 1: a fleet shrinks to a tenth, and higher levels take several times as long for little more."""
+        return gzip.compress(self.content, compresslevel=1, mtime=0)
+
+
+def reading(ready: Ready) -> Response:
+    """The answer to a reading: 304 for a reader who has it already, compressed for one who takes that."""
+    response = Response(mimetype="application/json")
+    if request.if_none_match.contains_weak(ready.tag):
+        response.status_code = 304
+    elif request.accept_encodings.quality("gzip") > 0:
+        response.data = ready.compressed
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response.data = ready.content
+    response.set_etag(ready.tag, weak=True)
+    response.headers["Cache-Control"] = "no-cache"  # ask each time: yesterday's board is a lie
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+class Rows:
+    """The bytes of `GET /status`: a row is made once a change, the whole body once a revision of the store."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[Server, bytes]] = {}
+        self._whole: tuple[Records, Ready] = ({}, Ready(b"[]\n"))
+
+    def whole(self, servers: Records) -> Ready:
+        """The array of all servers; the same bytes as long as it is the same mapping."""
+        known, ready = self._whole
+        if servers is not known:
+            self._rows = {key: self._row(key, server) for key, server in servers.items()}
+            ready = _array(self._rows.values())
+            self._whole = (servers, ready)
+        return ready
+
+    def some(self, servers: Records) -> Ready:
+        """The array of a selection of servers."""
+        return _array(self._row(key, server) for key, server in servers.items())
+
+    def _row(self, key: str, server: Server) -> tuple[Server, bytes]:
+        known = self._rows.get(key)
+        return known if known and known[0] is server else (server, orjson.dumps(row(server)))
+
+
+def _array(rows: Iterable[tuple[Server, bytes]]) -> Ready:
+    return Ready(b"[%b]\n" % b",\n".join([line for _, line in rows]))

@@ -1,0 +1,33 @@
+"""The body of a request, within its limit."""
+
+from flask import request
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
+
+ARRAY_FACTOR = 8
+
+
+def read_body(limit: int) -> bytes:
+    """The body, at most `limit` bytes of it (else 413), and as many as were announced (else 400)."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except ClientDisconnected:
+        raise BadRequest("The body ended after fewer bytes than its Content-Length announced.") from None
+    except RequestEntityTooLarge:
+        raise _too_large(limit) from None
+
+
+def read_report_body(limit: int) -> bytes:
+    """The JSON body of one report (at most `limit` bytes), or of an array of them (at most eight times that)."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(
+            "A report is sent as application/json; add -H 'Content-Type: application/json' to curl."
+        )
+    body = read_body(ARRAY_FACTOR * limit)
+    if len(body) > limit and not body.lstrip().startswith(b"["):
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The body holds more than the {limit:,} bytes that are let in here.")
