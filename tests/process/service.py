@@ -67,7 +67,10 @@ def running(
         )  # fmt: skip
     service = Service(f"http://127.0.0.1:{port}", store, log, process)
     try:
-        _wait_until_it_answers(service)
+        try:
+            wait_until_it_answers(f"{service.url}/health", process)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{log.read_text()}") from None
         yield service
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -75,11 +78,13 @@ def running(
         process.wait()
 
 
-def _wait_until_it_answers(service: Service) -> None:
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once the URL is answered by whatever status. Raises RuntimeError if the process ends first."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         with contextlib.suppress(requests.ConnectionError):
-            requests.get(service.url + "/health", timeout=START_SECONDS).raise_for_status()
+            requests.get(url, timeout=START_SECONDS)
             return
-        if service.process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"The service did not start:\n{service.log.read_text()}")
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("The service did not start.")
+        time.sleep(0.02)

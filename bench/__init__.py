@@ -1,0 +1,1 @@
+"""The load and the peers, run with `make bench`."""
