@@ -3,12 +3,11 @@
 import os
 import stat
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import filelock
 
@@ -96,14 +95,15 @@ class _State:
     damage: str | None = None
 
 
-class _Waiting:
-    """A change on its way into a commit that it may share with others."""
+class _Change:
+    """A change on its way into a commit that it may share with others. Its event is set when it is answered, or when
+    it is its turn to commit for all that wait."""
 
     def __init__(self, keys: Sequence[str], decide: Decide) -> None:
         self.keys = keys
         self.decide = decide
-        self.commit: Commit | None = None
-        self.error: Exception | None = None
+        self.event = threading.Event()
+        self.answer: Commit | Exception | None = None
 
 
 class JsonFileStore:
@@ -121,8 +121,9 @@ class JsonFileStore:
         self._lock = filelock.FileLock(
             f"{self._path}.lock", timeout=LOCK_SECONDS, poll_interval=LOCK_POLL_SECONDS, thread_local=False
         )
-        self._turn = threading.Lock()  # the thread that has it commits for all that wait
-        self._waiting = deque[_Waiting]()
+        self._queue = threading.Lock()
+        self._waiting: list[_Change] = []  # the first one's thread commits for all
+        self._alone = threading.Lock()
         self._loading = threading.Lock()
         self._state = _State(None, Document())
 
@@ -134,18 +135,34 @@ class JsonFileStore:
         return Snapshot(document.revision, document.servers)
 
     def change(self, keys: Sequence[str], decide: Decide) -> Commit:
-        mine = _Waiting(keys, decide)
-        self._waiting.append(mine)
-        with self._turn:
-            if mine.commit is None and mine.error is None:
-                self._commit([self._waiting.popleft() for _ in range(len(self._waiting))])
-        if mine.error is not None:
-            raise mine.error
-        return cast(Commit, mine.commit)
+        mine = _Change(keys, decide)
+        with self._queue:
+            self._waiting.append(mine)
+            is_first = self._waiting[0] is mine
+        if not is_first:
+            mine.event.wait()
+        if mine.answer is None:
+            self._commit_for_all()
+        if isinstance(mine.answer, Commit):
+            return mine.answer
+        raise mine.answer or Unavailable("The service stopped before the change was stored.")
+
+    def _commit_for_all(self) -> None:
+        """One commit for all that wait now; whoever came meanwhile goes on with the next (LevelDB's writer queue)."""
+        with self._queue:
+            batch = list(self._waiting)
+        try:
+            self._commit(batch)
+        finally:
+            with self._queue:
+                del self._waiting[: len(batch)]
+                following = self._waiting[:1]
+            for change in (*batch, *following):
+                change.event.set()
 
     def check(self) -> None:
         self._read()
-        with self._turn, self._locked(), self._explained("written"):
+        with self._locked(), self._explained("written"):
             try:
                 self._write_temporary(bytes(PROBE_BYTES))
             finally:
@@ -161,19 +178,20 @@ class JsonFileStore:
             document = self._load()
         return document
 
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
+    def _commit(self, batch: Sequence[_Change]) -> None:
         try:
             with self._locked():
                 known = self._load()
-                document = _after(known, batch)
+                document, answers = _after(known, batch)
                 if document is not known or known.is_upgraded:
                     with self._explained("written"):
                         if known.is_upgraded:
                             self._keep_version_1()
                         self._write(document)
         except Exception as error:  # noqa: BLE001 - what stops the shared commit stops every change in it
-            for change in batch:
-                change.error = error
+            answers = [error] * len(batch)
+        for change, answer in zip(batch, answers, strict=True):
+            change.answer = answer
 
     def _load(self) -> Document:
         """The file as it is now; read again only when it changed. A damaged one is Unavailable until it is mended."""
@@ -196,7 +214,7 @@ class JsonFileStore:
     def _understood(self, signature: Signature, content: bytes) -> _State:
         last = self._state.document.revision
         try:
-            document = read_document(content, self._upgrade)
+            document = read_document(content, self._upgrade, self._state.document)
         except ValueError as error:
             damage = f"The store {self._path.name} is left as it is, because it cannot be understood: {error}."
             return _State(signature, Document(last), damage)
@@ -231,18 +249,19 @@ class JsonFileStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone among all processes."""
-        with self._explained("locked"):
+        """Alone among all threads and processes."""
+        with self._alone:
+            with self._explained("locked"):
+                try:
+                    self._lock.acquire()
+                except filelock.Timeout:
+                    raise Unavailable(
+                        f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
+                    ) from None
             try:
-                self._lock.acquire()
-            except filelock.Timeout:
-                raise Unavailable(
-                    f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
-                ) from None
-        try:
-            yield
-        finally:
-            self._lock.release()
+                yield
+            finally:
+                self._lock.release()
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[None]:
@@ -253,20 +272,20 @@ class JsonFileStore:
             raise Unavailable(f"The store {self._path.name} cannot be {doing}: {error.strerror}.") from error
 
 
-def _after(document: Document, batch: Sequence[_Waiting]) -> Document:
-    """The document after the changes, each answered; the same object where nothing is to be written."""
-    revision, changes = document.revision, dict[str, Server | None]()
+def _after(document: Document, batch: Sequence[_Change]) -> tuple[Document, list[Commit | Exception]]:
+    """The document after the changes, the same object where nothing is to be written, and an answer for each."""
+    revision, changes, answers = document.revision, dict[str, Server | None](), list[Commit | Exception]()
     for change in batch:
         before = {key: changes[key] if key in changes else document.servers.get(key) for key in change.keys}
         try:
             after = change.decide(before, revision + 1)
         except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
-            change.error = error
+            answers.append(error)
             continue
-        change.commit = Commit(before, after)
+        answers.append(Commit(before, after))
         revision += len(change.keys)
         changes.update(after)
-    return document.changed(changes, revision) if revision > document.revision else document
+    return (document.changed(changes, revision) if revision > document.revision else document), answers
 
 
 def _signature(status: os.stat_result, head: bytes) -> Signature:

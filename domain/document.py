@@ -44,12 +44,34 @@ class Document:
         return Document(revision, servers, lines, self.others)
 
 
-def read_document(content: bytes, upgrade: Upgrade) -> Document:
+def read_document(content: bytes, upgrade: Upgrade, known: Document) -> Document:
     """The document of a file's bytes; an empty one for nothing and for `{}`.
 
-    `upgrade` turns the object of a version 1 file into its one server, and any other into None. Raises ValueError
-    with what is wrong.
+    `upgrade` turns the object of a version 1 file into its one server, and any other into None. `known` is what the
+    file held before: what did not change since is taken from there. Raises ValueError with what is wrong.
     """
+    return _read_changed_lines(content, known) or _read_whole(content, upgrade)
+
+
+def _read_changed_lines(content: bytes, known: Document) -> Document | None:
+    """The document, read only where a line is not known: in a fleet that several processes write, almost all are.
+
+    None for whatever is not laid out as `Document.content` does it, or is not in order: that is read as a whole.
+    """
+    head, *lines = content.removesuffix(b"\n}}\n").split(b"\n")
+    if lines[:1] != [b'"servers":{'] or not all(line.endswith(b"},") for line in lines[1:-1]):
+        return None
+    members = {line[1 : line.find(b'":')].decode("ascii", "replace"): line.removesuffix(b",") for line in lines[1:]}
+    changed = [line for key, line in members.items() if known.lines.get(key) != line]
+    try:
+        fresh = restore_servers(orjson.loads(b"{%b}" % b",".join(changed)))
+        servers = {key: fresh[key] if key in fresh else known.servers[key] for key in members}
+        return _document(orjson.loads(head[:-1] + b"}"), servers, members)
+    except (ValueError, KeyError):
+        return None
+
+
+def _read_whole(content: bytes, upgrade: Upgrade) -> Document:
     members = orjson.loads(content) if content.strip() else {}
     if members == {}:
         return Document()
@@ -61,19 +83,20 @@ def read_document(content: bytes, upgrade: Upgrade) -> Document:
             raise ValueError("it is neither of version 2.0 nor of version 1")
         servers = {server_key(server["server_group"], server["host"]): server}
         return Document(server["revision"], servers, _lines(servers), is_upgraded=True)
-    version, stored, revision = (
-        members.pop("version", None),
-        members.pop("servers", None),
-        members.pop("revision", 0),
-    )
-    if version != VERSION:
-        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")
+    stored = members.pop("servers", None)
     if not isinstance(stored, dict):
         raise ValueError('it has no object "servers"')
+    servers = restore_servers(stored)
+    return _document(members, servers, _lines(servers))
+
+
+def _document(members: dict[str, Any], servers: Mapping[str, Server], lines: Mapping[str, bytes]) -> Document:
+    version, revision = members.pop("version", None), members.pop("revision", 0)
+    if version != VERSION:
+        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")
     if type(revision) is not int or revision < 0:
         raise ValueError('its "revision" is no whole number')
-    servers = _in_order(restore_servers(stored))
-    return Document(revision, servers, _lines(servers), members)
+    return Document(revision, _in_order(servers), _in_order(lines), members)
 
 
 def _in_order(by_key: Mapping[str, Value]) -> dict[str, Value]:
