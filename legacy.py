@@ -16,7 +16,7 @@ from config import Settings
 from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
-from domain.report import MAX_TEXT, Report, parse_json, without_doubles
+from domain.report import MAX_TEXT, Name, Report, Text, parse_json, printable, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
@@ -38,7 +38,6 @@ Clock = Callable[[], float]
 
 ENVIRONMENTS = {"prod", "production", "stage", "staging", "test", "qa", "qas", "uat", "dev", "lab"}
 _KEYS = {"repo", "server", "sync_status", "drift_count", "deployed_files", "drifted_files", "last_check"}
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class LegacyStatus(TypedDict):
@@ -56,8 +55,8 @@ class LegacyStatus(TypedDict):
 class LegacyBody(TypedDict, total=False):
     """What a v1 client posts; what is left out takes its default, and an unknown status word counts as unknown."""
 
-    repo: str | None
-    server: str | None
+    repo: Text | None
+    server: Name | None
     sync_status: str | None
     drift_count: int | None
     deployed_files: list[str] | None
@@ -207,7 +206,7 @@ def _named(posted: Mapping[str, Any], settings: Settings) -> tuple[str, str]:
     repo = settings.legacy_repo if repo is None else repo
     server = settings.legacy_server if server is None else server
     problems = {}
-    if not isinstance(repo, str) or len(repo) > MAX_TEXT or _CONTROL_CHARACTERS.search(repo):
+    if not isinstance(repo, str) or len(repo) > MAX_TEXT or printable(repo) != repo:
         problems["repo"] = "must be a string of at most 1,024 characters without control characters"
     if not isinstance(server, str) or not re.fullmatch(NAME_PATTERN, server):
         problems["server"] = "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit"
@@ -243,5 +242,5 @@ def _is_list_of_names(value: Any) -> bool:
 
 def _fitting(files: list[str]) -> list[str]:
     """The names as a record can hold them. v1 knew no limits, so its clients are not refused for them."""
-    fit = (_CONTROL_CHARACTERS.sub("\ufffd", name[:MAX_FILE_NAME]) for name in files)
+    fit = (printable(name[:MAX_FILE_NAME]) for name in files)
     return without_doubles(fit)[:MAX_FILES]

@@ -21,7 +21,8 @@ FILTERS = TEXT_FILTERS + FLAG_FILTERS
 PAGE = ("limit", "offset")
 MAX_LIMIT = 10_000
 
-_NO_FILTER = {"", "*", "All", "$__all"}
+NO_FILTER = ("", "*", "All", "$__all")
+
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -94,7 +95,7 @@ def _wanted(values: list[str]) -> frozenset[str] | None:
     for value in values:
         inner = value[1:-1] if value.startswith("{") and value.endswith("}") else value
         words.update(inner.split(","))
-    return None if words <= {""} or words & (_NO_FILTER - {""}) else frozenset(words - {""})
+    return None if words <= {""} or words & {*NO_FILTER[1:]} else frozenset(words - {""})
 
 
 def _number(values: list[str]) -> int:

@@ -1,12 +1,13 @@
 """A request body -> a Report, or Invalid with every problem (API.md, sections 2 and 7)."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
 
 import orjson
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import PydanticCustomError
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
@@ -34,7 +35,14 @@ Source = Literal["pipeline", "cron", "legacy"]
 
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
 _TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _URL_PATTERN = r"^(https?://[^\s\x00-\x20\x7f-\x9f]+)?$"
+
+
+def printable(text: str) -> str:
+    """The text with each control character but tab, LF and CR replaced: a coloured log, or a strange file name, is no
+    reason to lose a report."""
+    return _CONTROL_CHARACTERS.sub("\ufffd", text)
 
 
 def cut(message: str) -> str:
@@ -54,45 +62,52 @@ def _few_files(files: list[str]) -> list[str]:
     return files
 
 
+def _whole(number: Any) -> Any:
+    """JSON has one kind of number: 300.0 is 300."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_TEXT_PATTERN)]
-Message = Annotated[str, Field(pattern=_TEXT_PATTERN), AfterValidator(cut)]
+Message = Annotated[str, AfterValidator(cut), AfterValidator(printable)]
 Url = Annotated[str, Field(max_length=MAX_TEXT, pattern=_URL_PATTERN, description="An http or https address.")]
-FileName = Annotated[str, Field(max_length=MAX_FILE_NAME, pattern=_TEXT_PATTERN)]
-Files = Annotated[list[FileName], AfterValidator(_few_files), Field(description="At most 1,000 names.")]
-Seconds = Annotated[int, Field(strict=True, ge=1, le=31_536_000)]
+FileName = Annotated[str, Field(max_length=MAX_FILE_NAME), AfterValidator(printable)]
+Files = Annotated[
+    list[FileName], AfterValidator(_few_files), Field(description="At most 1,000 names; doubles are dropped.")
+]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=31_536_000), BeforeValidator(_whole)]
 
 
 class _AnyReport(TypedDict):
     server_group: Name
     host: Name
-    project_name: NotRequired[Text]
-    repo_name: NotRequired[Text]
-    server_type: NotRequired[Text]
-    environment: NotRequired[Text]
-    changed_files: NotRequired[Files]
+    project_name: NotRequired[Text | None]
+    repo_name: NotRequired[Text | None]
+    server_type: NotRequired[Text | None]
+    environment: NotRequired[Text | None]
+    changed_files: NotRequired[Files | None]
 
 
 @with_config(ConfigDict(extra="ignore"))
 class PipelineReport(_AnyReport):
-    """A deployment ran. What is left out of the fields about the run takes its default."""
+    """A deployment ran. What is left out of the fields about the run takes its default; null counts as left out."""
 
     status: Status
-    validation_status: NotRequired[Validation]
-    validation_message: NotRequired[Message]
-    commit_sha: NotRequired[Text]
-    branch: NotRequired[Text]
-    updated_by: NotRequired[Text]
-    pipeline_url: NotRequired[Url]
-    commit_message: NotRequired[Message]
+    validation_status: NotRequired[Validation | None]
+    validation_message: NotRequired[Message | None]
+    commit_sha: NotRequired[Text | None]
+    branch: NotRequired[Text | None]
+    updated_by: NotRequired[Text | None]
+    pipeline_url: NotRequired[Url | None]
+    commit_message: NotRequired[Message | None]
 
 
 @with_config(ConfigDict(extra="ignore"))
 class CronReport(_AnyReport):
-    """A drift check ran. The descriptive fields are read only where it creates the server."""
+    """A drift check ran. The descriptive fields are read only where it creates the server; null counts as left out."""
 
-    status: NotRequired[Status]
-    check_interval: NotRequired[Annotated[Seconds, Field(description="Seconds between two checks.")]]
+    status: NotRequired[Status | None]
+    check_interval: NotRequired[Annotated[Seconds | None, Field(description="Seconds between two checks.")]]
 
 
 RUN_DEFAULTS: Mapping[str, Any] = {

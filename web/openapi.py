@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from werkzeug.routing import Rule
 
 from config import VERSION
-from domain.query import FLAG_FILTERS, MAX_LIMIT, TEXT_FILTERS
+from domain.query import FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
 from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
 from domain.server import NAME_PATTERN
@@ -76,7 +76,7 @@ _REASONS = {
 _ANY_TEXT = {"type": "string"}
 _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     **{name: {"description": "One value, `a,b`, `{a,b}`, or repeated.", "schema": _ANY_TEXT} for name in TEXT_FILTERS},
-    **{name: {"schema": {"enum": ["true", "false", "1", "0"]}} for name in FLAG_FILTERS},
+    **{name: {"schema": {"enum": ["true", "false", "1", "0", *NO_FILTER]}} for name in FLAG_FILTERS},
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}},
     "offset": {"schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "server": {"description": "A host or a server group.", "schema": _ANY_TEXT},

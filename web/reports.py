@@ -1,13 +1,14 @@
 """POST /status/pipeline and /status/cron."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask import Blueprint, Response, g
+from pydantic import Field
 
 import operations
 from config import Settings
-from domain.report import CronReport, PipelineReport, Reports, read_reports
+from domain.report import MAX_REPORTS, CronReport, PipelineReport, Reports, read_reports
 from storage import Store
 from web.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
 from web.present import FullRecord, full, json_response
@@ -16,6 +17,7 @@ from web.requests import read_report_body
 MAX_NAMED = 50
 MAX_NAME = 80
 
+_ONE_REQUEST = Field(min_length=1, max_length=MAX_REPORTS)
 _STATUSES = (200, 201, 400, 413, 415, 503)
 
 
@@ -39,7 +41,7 @@ def routes(store: Store, settings: Settings, clock: Callable[[], float]) -> Blue
             "Report that a deployment ran: one object, or an array of up to 1,000",
             FullRecord | list[FullRecord],
             SERVER_EXAMPLE,
-            body=PipelineReport | list[PipelineReport],
+            body=PipelineReport | Annotated[list[PipelineReport], _ONE_REQUEST],
             example=REPORT_EXAMPLE,
             statuses=_STATUSES,
         )
@@ -53,7 +55,7 @@ def routes(store: Store, settings: Settings, clock: Callable[[], float]) -> Blue
             "Report that a drift check ran: one object, or an array of up to 1,000",
             FullRecord | list[FullRecord],
             SERVER_EXAMPLE,
-            body=CronReport | list[CronReport],
+            body=CronReport | Annotated[list[CronReport], _ONE_REQUEST],
             example=DRIFT_EXAMPLE,
             statuses=_STATUSES,
         )

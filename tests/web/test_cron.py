@@ -25,7 +25,8 @@ def test_a_known_server_changes_only_where_drift_is_concerned(api: Api) -> None:
 
     after = api.cron(
         status="out_of_sync", changed_files=["/a"], check_interval=300,
-        branch="evil", commit_sha="evil", server_type="evil", environment="evil", updated_by="evil", project_name="evil",
+        branch="evil", commit_sha="evil", server_type="evil", environment="evil", updated_by="evil",
+        project_name="evil",
         validation_status="failed", pipeline_url="https://evil", commit_message="evil", repo_name="evil",
     ).json  # fmt: skip
 

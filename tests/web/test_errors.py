@@ -127,7 +127,7 @@ def test_a_damaged_file_is_never_overwritten_and_mending_it_brings_the_service_b
 def test_a_bug_is_500_without_its_insides_and_its_traceback_is_logged(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails() -> None:
+    def fails() -> str:
         raise RuntimeError("secret insides")
 
     api.app.add_url_rule("/fails", view_func=fails)

