@@ -37,9 +37,9 @@ def block(heading: str, language: str) -> str:
 def blocks() -> dict[tuple[str, str], str]:
     """Every fenced block of the document by its heading and its language."""
     found: dict[tuple[str, str], str] = {}
-    for section in re.split(r"^#+ ", DOCUMENT.read_text(), flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## ", DOCUMENT.read_text(), flags=re.MULTILINE)[1:]:
         heading, _, content = section.partition("\n")
-        for language, text in re.findall(r"^```(.*)\n(.*?)^```$", content, re.MULTILINE | re.DOTALL):
+        for language, text in re.findall(r"^```(\w*)\n(.*?)^```$", content, re.MULTILINE | re.DOTALL):
             assert (heading, language) not in found, f"two blocks in {language} under {heading}"
             found[heading, language] = text
     return found
@@ -98,8 +98,9 @@ class Woodpecker:
         passed = True
         for step in yaml.safe_load(workflow)["steps"]:
             due = [status for condition in step.get("when", ()) for status in condition["status"]] or ["success"]
-            if ("success" if passed else "failure") in due:
-                passed = self._run_step(step, passed) or (passed and step.get("failure") == "ignore")
+            is_due = ("success" if passed else "failure") in due
+            if is_due and not self._run_step(step, passed) and step.get("failure") != "ignore":
+                passed = False
         return passed
 
     def _run_step(self, step: Mapping[str, Any], passed: bool) -> bool:
@@ -158,9 +159,7 @@ class DriftCheck:
     host: str
 
     @classmethod
-    def set_up(
-        cls, folder: Path, status_url: str, host: str, script: str, files: Mapping[str, str]
-    ) -> "DriftCheck":
+    def set_up(cls, folder: Path, status_url: str, host: str, script: str, files: Mapping[str, str]) -> "DriftCheck":
         """Lay down the script and a repository whose files are all deployed."""
         check = cls(folder, status_url, host)
         (folder / "gitops-drift").write_text(script)

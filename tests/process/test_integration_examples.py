@@ -101,11 +101,11 @@ def test_woodpecker_reports_a_deployment_that_succeeded(tmp_path: Path, service:
 
 
 @needs_jq
-def test_woodpecker_reports_a_failed_validation_with_the_end_of_its_log(
-    tmp_path: Path, service: Service
-) -> None:
+def test_woodpecker_reports_a_failed_validation_with_the_end_of_its_log(tmp_path: Path, service: Service) -> None:
     ci = woodpecker(tmp_path, service, knows_the_status=True)
-    log = r"""awk 'BEGIN { while (i++ < 9999) printf "\303\274" }'; printf '\n\033[31m"/etc/x": line 1\033[0m'; exit 1"""
+    log = (
+        r"""awk 'BEGIN { while (i++ < 9999) printf "\303\274" }'; printf '\n\033[31m"/etc/x": line 1\033[0m'; exit 1"""
+    )
     write_program(tmp_path / "validate.sh", log)
     assert not ci.run(block("Woodpecker 3.15 or newer", "yaml"))
     stored = record(service, "rsyslog-prod", "rsyslog-01")
@@ -151,6 +151,7 @@ def test_an_older_woodpecker_reports_in_two_steps(
 
 
 # Ansible
+
 
 def test_ansible_reports_every_host_of_a_play_whatever_became_of_it(tmp_path: Path, service: Service) -> None:
     plays = {
@@ -199,9 +200,7 @@ def jenkins_report_step() -> str:
 
 
 @needs_jq
-@pytest.mark.parametrize(
-    ("result", "status"), [("SUCCESS", "synced"), ("FAILURE", "failed"), ("ABORTED", "unknown")]
-)
+@pytest.mark.parametrize(("result", "status"), [("SUCCESS", "synced"), ("FAILURE", "failed"), ("ABORTED", "unknown")])
 def test_jenkins_reports_each_result(tmp_path: Path, service: Service, result: str, status: str) -> None:
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", NASTY_MESSAGE)
@@ -227,9 +226,7 @@ def test_jenkins_builds_on_when_the_report_is_refused(tmp_path: Path, service: S
 
 
 @needs_jq
-@pytest.mark.parametrize(
-    ("result", "status"), [("success", "synced"), ("failure", "failed"), ("cancelled", "unknown")]
-)
+@pytest.mark.parametrize(("result", "status"), [("success", "synced"), ("failure", "failed"), ("cancelled", "unknown")])
 def test_github_reports_each_result(tmp_path: Path, service: Service, result: str, status: str) -> None:
     workflow = block("GitHub Actions", "yaml")
     assert_schema_allows(tmp_path, "vendor.github-workflows", workflow)
@@ -245,8 +242,7 @@ def test_github_reports_each_result(tmp_path: Path, service: Service, result: st
         "github.run_id": "42",
     }
     environment = {
-        name: re.sub(r"\$\{\{ (.*?) \}\}", lambda match: values[match[1]], text)
-        for name, text in step["env"].items()
+        name: re.sub(r"\$\{\{ (.*?) \}\}", lambda match: values[match[1]], text) for name, text in step["env"].items()
     }
     environment |= {"GITHUB_SHA": "abc1234", "GITHUB_REF_NAME": "main"}
     done = run(["bash", "-e"], tmp_path, environment, step["run"])
