@@ -44,7 +44,7 @@ class AlwaysFine(BaseHTTPRequestHandler):
 @pytest.fixture
 def wrong_server() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), AlwaysFine) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -165,6 +165,8 @@ def without_the_folder(_: DriftCheck) -> dict[str, str]:
 
 def without_a_file_in_git(check: DriftCheck) -> dict[str, str]:
     shutil.rmtree(check.origin)
+    check.origin.mkdir()
+    (check.origin / "only-a-link").symlink_to("/etc/rsyslog.conf")
     check.commit()
     return {}
 
