@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -157,28 +158,32 @@ def test_ansible_reports_every_host_of_a_play_whatever_became_of_it(tmp_path: Pa
     plays = {
         "mixed": {
             "ok-01": "",
-            "refused-01": "validator=/bin/false",
+            "refused-01": "validator=false",
             "ok-02": "",
             "unreachable-01": "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1",
         },
-        "all-fail": {"refused-02": "validator=/bin/false", "refused-03": "validator=/bin/false"},
+        "all-fail": {"refused-02": "validator=false", "refused-03": "validator=false"},
         "no-service": {"ok-03": ""},
     }
     runs = {}
-    for name, hosts in plays.items():
-        (tmp_path / name).mkdir()
-        url = f"http://127.0.0.1:{free_port()}" if name == "no-service" else service.url
-        runs[name] = start_ansible(tmp_path / name, block("Ansible", "yaml"), url, hosts)
-    output = {name: run.communicate()[0] for name, run in runs.items()}
+    with ExitStack() as stack:
+        for name, hosts in plays.items():
+            (tmp_path / name).mkdir()
+            if name == "mixed":
+                git(tmp_path / name, "init", "--quiet")
+                git(tmp_path / name, "commit", "--quiet", "--allow-empty", "--message=one")
+            url = f"http://127.0.0.1:{free_port()}" if name == "no-service" else service.url
+            process = start_ansible(tmp_path / name, block("Ansible", "yaml"), url, hosts)
+            runs[name] = stack.enter_context(process)
+        output = {name: run.communicate(timeout=60)[0] for name, run in runs.items()}
 
-    stored = {
-        host: record(service, "rsyslog-prod", host)
-        for host in (*plays["mixed"], *plays["all-fail"])
-    }  # fmt: skip
+    hosts_reported = [*plays["mixed"], *plays["all-fail"]]
+    stored = {host: record(service, "rsyslog-prod", host) for host in hosts_reported}
     statuses = {host: stored[host]["status"] for host in stored}
     assert statuses == {host: "synced" if host.startswith("ok") else "failed" for host in stored}, output
     assert stored["ok-01"]["validation_status"] == "passed"
     assert stored["ok-01"]["commit_sha"] == git(tmp_path / "mixed", "rev-parse", "HEAD")
+    assert stored["refused-02"]["commit_sha"] == ""
     assert stored["refused-01"]["validation_message"] == "Copy the configuration: failed to validate"
     assert stored["unreachable-01"]["validation_message"].startswith("Reach the host: ")
     assert {name: run.returncode for name, run in runs.items()} == {"mixed": 2, "all-fail": 2, "no-service": 0}
@@ -225,12 +230,14 @@ def test_jenkins_builds_on_when_the_report_is_refused(tmp_path: Path, service: S
     assert "GitOps Status did not accept the report" in done.stdout
 
 
+def test_github_takes_the_workflow(tmp_path: Path) -> None:
+    assert_schema_allows(tmp_path, "vendor.github-workflows", block("GitHub Actions", "yaml"))
+
+
 @needs_jq
 @pytest.mark.parametrize(("result", "status"), [("success", "synced"), ("failure", "failed"), ("cancelled", "unknown")])
 def test_github_reports_each_result(tmp_path: Path, service: Service, result: str, status: str) -> None:
-    workflow = block("GitHub Actions", "yaml")
-    assert_schema_allows(tmp_path, "vendor.github-workflows", workflow)
-    step = yaml.safe_load(workflow)["jobs"]["deploy"]["steps"][-1]
+    step = yaml.safe_load(block("GitHub Actions", "yaml"))["jobs"]["deploy"]["steps"][-1]
     assert (step["if"], step["continue-on-error"]) == ("always()", True)
     assert "${{" not in step["run"], "a commit message must not become part of the script"
     values = {
