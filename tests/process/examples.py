@@ -81,6 +81,15 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
+def assert_schema_allows(folder: Path, schema: str, *workflows: str) -> None:
+    """Hold workflows against a schema that check-jsonschema ships."""
+    files = [folder / f"{number}.yaml" for number in range(len(workflows))]
+    for file, workflow in zip(files, workflows, strict=True):
+        file.write_text(workflow)
+    done = run([BIN / "check-jsonschema", "--builtin-schema", schema, *files], folder, {})
+    assert done.returncode == 0, done.stdout
+
+
 @dataclass
 class Woodpecker:
     """Runs a workflow by Woodpecker's rules: steps in order, by status, each through `sh -e`."""

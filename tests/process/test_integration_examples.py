@@ -13,9 +13,9 @@ import requests
 import yaml
 
 from tests.process.examples import (
-    BIN,
     NASTY_MESSAGE,
     Woodpecker,
+    assert_schema_allows,
     block,
     blocks,
     blocks_asked_for,
@@ -40,14 +40,6 @@ def record(service: Service, group: str, host: str) -> dict[str, Any]:
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found
-
-
-def assert_schema_allows(folder: Path, schema: str, *workflows: str) -> None:
-    files = [folder / f"{number}.yaml" for number in range(len(workflows))]
-    for file, workflow in zip(files, workflows, strict=True):
-        file.write_text(workflow)
-    done = run([BIN / "check-jsonschema", "--builtin-schema", schema, *files], folder, {})
-    assert done.returncode == 0, done.stdout
 
 
 def test_no_block_is_without_a_test() -> None:
