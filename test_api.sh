@@ -1,0 +1,246 @@
+#!/usr/bin/env bash
+# Walks through every route of a running GitOps Status and says what is not as promised.
+#
+#     ./test_api.sh                                         # http://localhost:5000
+#     BASE_URL=http://status.example.com:5000 ./test_api.sh
+#
+# Needs bash and curl. Safe on a live service: it uses servers of its own, with names of this run, and deletes
+# them at the end, whatever happens. Only their history entries stay.
+set -u
+
+BASE_URL=${BASE_URL:-http://localhost:5000}
+BASE_URL=${BASE_URL%/}
+GROUP="test-api-$(date +%s)-$$-$RANDOM"
+LEGACY="$GROUP-legacy-lab"
+JSON='Content-Type: application/json'
+
+passed=0
+failed=0
+work=$(mktemp -d) || exit 1
+
+clean_up() {
+    local path
+    for path in "$GROUP/web-01" "$GROUP/web-02" "$GROUP/web-03" "$LEGACY/$LEGACY"; do
+        curl -s -o /dev/null --max-time 10 -X DELETE "$BASE_URL/status/$path"
+    done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+section() { printf '\n%s\n' "$1"; }
+
+ok() { passed=$((passed + 1)); printf 'ok    %s\n' "$1"; }
+
+fail() { # what was looked at, what was expected, what came
+    failed=$((failed + 1))
+    printf 'FAIL  %s\n      expected: %s\n      got:      %s\n' "$1" "$2" "${3:0:600}"
+}
+
+# send METHOD PATH [curl option ...]: leaves the answer in $code, $body and $headers, and its name in $request.
+send() {
+    local method=$1 path=$2
+    shift 2
+    request="$method $path"
+    : > "$work/body"
+    : > "$work/headers"
+    code=$(curl -sS --max-time 10 -X "$method" -o "$work/body" -D "$work/headers" -w '%{http_code}' "$@" \
+        "$BASE_URL$path" 2> "$work/error")
+    body=$(< "$work/body")
+    headers=$(< "$work/headers")
+    [ "$code" != 000 ] || body=$(< "$work/error")
+}
+
+is() { # the status code
+    if [ "$code" = "$1" ]; then ok "$request answers $1"; else fail "$request" "status $1" "status $code: $body"; fi
+}
+
+says() { # a piece of the body, compared without spaces
+    local wanted=${1//[[:space:]]/}
+    if [[ "${body//[[:space:]]/}" == *"$wanted"* ]]; then
+        ok "$request says $1"
+    else
+        fail "$request" "$1 in the body" "$body"
+    fi
+}
+
+says_not() {
+    if [[ "${body//[[:space:]]/}" == *"$1"* ]]; then
+        fail "$request" "no $1 in the body" "$body"
+    else
+        ok "$request does not say $1"
+    fi
+}
+
+has_header() { # a name and a piece of its value
+    local name=${1,,} line value
+    while IFS= read -r line; do
+        value=${line#*:}
+        if [[ "${line,,}" == "$name:"* && "${value,,}" == *"${2,,}"* ]]; then
+            ok "$request has the header $1: $2"
+            return
+        fi
+    done < "$work/headers"
+    fail "$request" "the header $1: $2" "$headers"
+}
+
+is_error() { # status code, stable word
+    is "$1"
+    has_header Content-Type application/json
+    says '"error":'
+    says "\"code\":\"$2\""
+}
+
+section "Service at $BASE_URL"
+send GET /health
+if [ "$code" = 000 ]; then
+    fail "$request" 'an answer' "$body"
+    printf '\n%s passed, %s failed\n' "$passed" "$failed"
+    exit 1
+fi
+is 200
+says '"status":"ok"'
+send GET /ready
+is 200
+send GET /
+is 200
+has_header Content-Type application/json
+says '"api_version":"2.0"'
+send GET / -H 'Accept: text/html'
+is 200
+has_header Content-Type text/html
+send GET /openapi.json
+is 200
+says '"openapi":"3.'
+says '"/status/pipeline"'
+send GET /docs
+is 200
+has_header Content-Type text/html
+
+section 'Reports of a deployment'
+send POST /status/pipeline -H "$JSON" -d '{
+    "server_group": "'"$GROUP"'", "host": "web-01", "server_type": "nginx", "environment": "test", "status": "synced",
+    "changed_files": ["/etc/nginx/nginx.conf"], "validation_status": "passed", "commit_sha": "abc1234",
+    "branch": "main", "updated_by": "test_api"}'
+is 201
+says '"status": "synced"'
+says '"pipeline_status": "synced"'
+says '"changed_files": ["/etc/nginx/nginx.conf"]'
+says '"last_cron_check": null'
+says '"problem": 0'
+send POST /status/pipeline -H "$JSON" -d '{
+    "server_group": "'"$GROUP"'", "host": "web-01", "status": "synced", "validation_status": "passed",
+    "commit_sha": "def5678", "comit_sha": "a typing error"}'
+is 200
+says '"commit_sha": "def5678"'
+says '"server_type": "nginx"'
+says '"changed_files": []'
+has_header X-Ignored-Fields comit_sha
+send POST /status/pipeline -H "$JSON" -d '[
+    {"server_group": "'"$GROUP"'", "host": "web-02", "status": "failed", "validation_status": "failed"},
+    {"server_group": "'"$GROUP"'", "host": "web-02", "status": "synced", "validation_status": "passed"}]'
+is 201
+says '[{'
+
+section 'Reports of a drift check'
+send POST /status/cron -H "$JSON" -d '{
+    "server_group": "'"$GROUP"'", "host": "web-01", "changed_files": ["/etc/nginx/nginx.conf"], "check_interval": 900,
+    "commit_sha": "not for cron"}'
+is 200
+says '"status": "out_of_sync"'
+says '"drift_status": "out_of_sync"'
+says '"pipeline_status": "synced"'
+says '"commit_sha": "def5678"'
+says '"check_interval": 900'
+says '"problem": 1'
+send POST /status/cron -H "$JSON" -d '{"server_group": "'"$GROUP"'", "host": "web-03"}'
+is 201
+says '"status": "synced"'
+says '"updated_by": "cron"'
+
+section 'Readings'
+send GET "/status?server_group=$GROUP"
+is 200
+has_header Content-Type application/json
+says '"host": "web-01"'
+says '"host": "web-03"'
+says_not '"changed_files":'
+send GET "/status?server_group=$GROUP&status=out_of_sync"
+is 200
+says '"host": "web-01"'
+says_not '"host":"web-02"'
+send GET "/status?server_group=$GROUP&status=failed"
+is 200
+says '[]'
+send GET "/status/$GROUP"
+is 200
+says '"host": "web-02"'
+send GET "/status/$GROUP/web-01"
+is 200
+says '"changed_files": ["/etc/nginx/nginx.conf"]'
+says '"changed_files_count": 1'
+says '"status_code": 1'
+send GET "/summary?server_group=$GROUP"
+is 200
+says '"total": 3'
+says '"synced": 2'
+says '"out_of_sync": 1'
+says '"groups": 1'
+
+section 'The old dialect'
+send POST /api/status -H "$JSON" -d '{
+    "repo": "rsyslog", "server": "'"$LEGACY"'", "sync_status": "OUT_OF_SYNC", "drift_count": 1, "deployed_files": [],
+    "drifted_files": ["/etc/rsyslog.conf"], "last_check": "2026-04-26T00:00:00Z"}'
+is 200
+says '"sync_status": "OUT_OF_SYNC"'
+send GET "/api/status?server=$LEGACY"
+is 200
+says '"repo": "rsyslog"'
+says '"drift_count": 1'
+says '"drifted_files": ["/etc/rsyslog.conf"]'
+says '"last_check": "2026-04-26T00:00:00Z"'
+send GET "/status/$LEGACY/$LEGACY"
+is 200
+says '"updated_by": "legacy"'
+says '"environment": "lab"'
+send DELETE "/status/$LEGACY/$LEGACY"
+is 204
+
+section 'Errors'
+send POST /status/pipeline -H "$JSON" -d '{"server_group": "'"$GROUP"'", "status": "green"}'
+is_error 400 invalid
+says '"fields": {'
+says '"host":'
+says '"status":'
+send POST /status/cron -H "$JSON" -d '{"server_group": "'"$GROUP"'", '
+is_error 400 invalid
+send GET '/status?sttus=failed'
+is_error 400 invalid
+says 'server_group'
+send GET "/status/$GROUP/web-99"
+is_error 404 not_found
+send GET "/status/$GROUP-none"
+is_error 404 not_found
+send GET "/$GROUP"
+is_error 404 not_found
+send PUT /status/pipeline -H "$JSON" -d '{}'
+is_error 405 method_not_allowed
+has_header Allow POST
+send POST /status/pipeline -d '{"server_group": "'"$GROUP"'", "host": "web-01", "status": "synced"}'
+is_error 415 unsupported_media_type
+says 'application/json'
+send GET "/status/$GROUP/web-01"
+says '"commit_sha": "def5678"'
+
+section 'Decommissioning'
+for host in web-01 web-02 web-03; do
+    send DELETE "/status/$GROUP/$host"
+    is 204
+done
+send DELETE "/status/$GROUP/web-01"
+is_error 404 not_found
+send GET "/status/$GROUP"
+is_error 404 not_found
+
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
