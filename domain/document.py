@@ -100,7 +100,7 @@ def _document(members: dict[str, Any], servers: Mapping[str, Server], lines: Map
 
 
 def _in_order(by_key: Mapping[str, Value]) -> Mapping[str, Value]:
-    """The same, sorted by group then host. NUL sorts before all that a name can hold, so that `a/z` precedes `a-b/a`."""
+    """The same, sorted by group then host: NUL sorts before all that a name can hold, so `a/z` precedes `a-b/a`."""
     keys = sorted(by_key, key=lambda key: key.replace("/", "\0"))
     return by_key if keys == list(by_key) else {key: by_key[key] for key in keys}
 
