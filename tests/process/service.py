@@ -69,7 +69,11 @@ def free_port() -> int:
 def running(
     folder: Path, *, workers: int = 2, port: int | None = None, environment: dict[str, str] | None = None
 ) -> Iterator[Service]:
-    """Start the service with its store at `folder/status.json`, wait until it answers, and reap it at the end."""
+    """Start the service with its store at `folder/status.json`, wait until every worker answers, reap it at the end.
+
+    Every worker, because a SIGTERM in the moment that one takes to start is lost on it: gunicorn's stop then takes
+    the whole graceful_timeout.
+    """
     port = port or free_port()
     store, log = folder / "status.json", folder / "service.log"
     settings = {
@@ -87,6 +91,10 @@ def running(
     try:
         try:
             wait_until_it_answers(f"{service.url}/health", process)
+            wait_until(lambda: len(service.workers()) == workers, "all workers run")
+            for worker in service.workers():
+                with service.only(worker):
+                    wait_until_it_answers(f"{service.url}/health", process)
         except RuntimeError as error:
             raise RuntimeError(f"{error}\n{log.read_text()}") from None
         yield service

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.process.fleet import stored
-from tests.process.service import Service, running, wait_until
+from tests.process.service import Service, running
 
 WORKERS = 3
 V1 = b"""{
@@ -24,7 +24,6 @@ V1 = b"""{
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service"), workers=WORKERS) as service:
-        wait_until(lambda: len(service.workers()) == WORKERS, "all workers run")
         yield service
 
 

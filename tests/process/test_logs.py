@@ -70,9 +70,9 @@ def test_a_request_leaves_one_line_with_method_path_status_duration_and_server(t
 
 def test_in_json_every_line_is_an_object_and_a_request_has_its_parts_as_members(structured: Service) -> None:
     printed = Printed(structured)
-    assert ask(structured, "POST", "/status/pipeline", json=report("h-01")) == 201
+    assert ask(structured, "POST", "/status/pipeline", json=report("json-01")) == 201
     (line,) = map(json.loads, printed.lines())
-    parts = {"level": "INFO", "method": "POST", "path": "/status/pipeline", "status": 201, "server": "logs/h-01"}
+    parts = {"level": "INFO", "method": "POST", "path": "/status/pipeline", "status": 201, "server": "logs/json-01"}
     assert {name: line[name] for name in parts} == parts
     assert isinstance(line["duration_ms"], float)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["time"])
@@ -114,7 +114,7 @@ def test_a_503_leaves_one_line_with_the_cause_beside_that_of_the_request(
     request: pytest.FixtureRequest, form: str
 ) -> None:
     service: Service = request.getfixturevalue(form)
-    assert ask(service, "POST", "/status/pipeline", json=report("h-01")) in (200, 201)
+    assert ask(service, "POST", "/status/pipeline", json=report("broken-01")) in (200, 201)
     content = service.store.read_bytes()
     printed = Printed(service)
     service.store.write_text('{"broken":\n')

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.process.fleet import stored
-from tests.process.service import Service, running, wait_until
+from tests.process.service import Service, running
 
 WORKERS = 3
 WRITERS = 24
@@ -24,10 +24,6 @@ SHARED = 4  # servers that all writers report about
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service"), workers=WORKERS) as service:
-        wait_until(lambda: len(service.workers()) == WORKERS, "all workers run")
-        for worker in service.workers():  # a worker that still starts would miss its signals
-            with service.only(worker):
-                requests.get(service.url + "/ready", timeout=10).raise_for_status()
         yield service
 
 
