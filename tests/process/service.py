@@ -7,11 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import requests
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 20
@@ -37,6 +37,24 @@ class Service:
         """Stop gracefully and give the exit status."""
         self.process.terminate()
         return self.process.wait(timeout=START_SECONDS)
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers, the oldest first."""
+        master = self.process.pid
+        return sorted(int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split())
+
+    @contextlib.contextmanager
+    def only(self, worker: int) -> Iterator[None]:
+        """Hold every other worker still, so that this one answers whatever is asked meanwhile."""
+        others = [other for other in self.workers() if other != worker]
+        try:
+            for other in others:
+                os.kill(other, signal.SIGSTOP)
+            wait_until(lambda: all(_state(other) == "T" for other in others), "the other workers stand still")
+            yield
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGCONT)
 
 
 def free_port() -> int:
@@ -80,11 +98,31 @@ def running(
 
 def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
     """Return once the URL is answered by whatever status. Raises RuntimeError if the process ends first."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        with contextlib.suppress(requests.ConnectionError):
-            requests.get(url, timeout=START_SECONDS)
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
+    address = urlsplit(url)
+
+    def answers() -> bool:
+        if process.poll() is not None:
             raise RuntimeError("The service did not start.")
+        with contextlib.closing(HTTPConnection(address.netloc, timeout=START_SECONDS)) as connection:
+            try:
+                connection.request("GET", address.path)
+                connection.getresponse()
+            except (OSError, HTTPException):
+                return False
+            return True
+
+    wait_until(answers, "the service answers")
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Return once the condition holds. Raises RuntimeError, with what was waited for, if it never does."""
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"Waited in vain until {what}.")
         time.sleep(0.02)
+
+
+def _state(pid: int) -> str:
+    """What the kernel says of a process: R runs, S sleeps, T stands still, … (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
