@@ -61,7 +61,7 @@ def routes(store: Store) -> Blueprint:
         return Ready(json_bytes(document(current_app)))
 
     @blueprint.get("/")
-    @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT))
+    @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT, is_page=True))
     def about() -> Response:
         if "text/html" not in request.headers.get("Accept", ""):
             response = json_response(_ABOUT)
@@ -82,7 +82,7 @@ def routes(store: Store) -> Blueprint:
         return reading(openapi_bytes())
 
     @blueprint.get("/docs")
-    @describes(Description("This document as a page", None, None))
+    @describes(Description("This document as a page", None, None, is_page=True))
     def docs() -> Response:
         return _page("docs.html", document=document(current_app), base_url=request.host_url.rstrip("/"))
 

@@ -86,7 +86,8 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the document says of a route. `answers` are the statuses that it can give beside its errors."""
+    """What the document says of a route: the type of its answer with an instance to show, that of its body with an
+    example, the query parameters, the statuses, and whether a browser gets a page."""
 
     summary: str
     answer: Any
@@ -95,6 +96,7 @@ class Description:
     example: Any = None
     parameters: Sequence[str] = ()
     statuses: Sequence[int] = (200,)
+    is_page: bool = False
 
 
 def describes(description: Description) -> Callable[[View], View]:
@@ -151,14 +153,18 @@ def _operation(rule: Rule, route: Description, schemas: Mapping[str, Any]) -> di
         "responses": {},
     }
     if route.body is not None:
-        content = {"schema": schemas[repr(route.body)], "example": route.example}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        body = {"schema": schemas[repr(route.body)], "example": route.example}
+        operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     for status in route.statuses:
         answer: dict[str, Any] = {"description": _REASONS[status]}
-        if status < 300 and route.answer is not None:
-            content = {"schema": schemas[repr(route.answer)], "example": route.shows}
-            answer["content"] = {"application/json": content}
-        elif status >= 400:
-            answer["content"] = {"application/json": {"schema": schemas[repr(Error)]}}
+        content: dict[str, Any] = {}
+        if status >= 400:
+            content["application/json"] = {"schema": schemas[repr(Error)]}
+        elif status < 300 and route.answer is not None:
+            content["application/json"] = {"schema": schemas[repr(route.answer)], "example": route.shows}
+        if status == 200 and route.is_page:
+            content["text/html"] = {"schema": _ANY_TEXT, "example": "<!doctype html>…"}
+        if content:
+            answer["content"] = content
         operation["responses"][str(status)] = answer
     return operation

@@ -84,11 +84,11 @@ def test_every_route_has_an_example_that_fits_its_schema(api: Api) -> None:
     api_document = api.get("/openapi.json").json
     for path, methods in api_document["paths"].items():
         for method, operation in methods.items():
-            contents = [answer["content"]["application/json"] for status, answer in operation["responses"].items()
-                        if status < "3" and "content" in answer]  # fmt: skip
+            contents = [content for status, answer in operation["responses"].items() if status < "3"
+                        for content in answer.get("content", {}).values()]  # fmt: skip
             if "requestBody" in operation:
                 contents.append(operation["requestBody"]["content"]["application/json"])
-            assert contents or method == "delete" or path == "/docs", path
+            assert contents or method == "delete", path
             for content in contents:
                 schema = {**content["schema"], "components": api_document["components"]}
                 Draft202012Validator(schema).validate(content["example"])

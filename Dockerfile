@@ -1,0 +1,28 @@
+FROM python:3.13-slim
+
+WORKDIR /app
+
+# The requirements first: a change of the code leaves this layer alone.
+COPY requirements.txt ./
+RUN pip install --no-cache-dir -r requirements.txt
+
+# The service reads its version from the changelog.
+COPY app.py config.py gunicorn.conf.py legacy.py operations.py storage.py CHANGELOG.md ./
+COPY domain/ domain/
+COPY web/ web/
+
+# The code belongs to root, so the service cannot change it; a checkout under a strict umask must still be readable.
+# A new volume takes its owner from the folder that it covers.
+RUN chmod -R a+rX . && install -d -o 10001 -g 10001 /data
+VOLUME /data
+
+# A number, because Kubernetes cannot see that a name is not root.
+USER 10001:10001
+
+EXPOSE 5000
+
+# It asks past any proxy that the container's environment names.
+HEALTHCHECK --interval=10s --timeout=5s CMD ["python", "-c", "from urllib.request import *; build_opener(ProxyHandler({})).open('http://127.0.0.1:5000/health', timeout=4)"]
+
+# The exec form: gunicorn itself gets the SIGTERM of a stop. Its settings are in gunicorn.conf.py.
+CMD ["gunicorn"]
