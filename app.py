@@ -26,7 +26,7 @@ def create_app(
 
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
-    app.url_map.merge_slashes = False  # a path is what was sent: `//status` is a 404, not a redirect
+    app.url_map.merge_slashes = False  # a path within is what was sent: `/status//web` is a 404, not a redirect
     errors.register(app)
     if settings.access_log == "on":
         logs.register(app)

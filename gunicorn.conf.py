@@ -16,8 +16,13 @@ bind = "0.0.0.0:5000"
 
 # Processes use the cores; threads wait together for the disk, and so share a write.
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+if workers < 1:
+    sys.exit(f"WEB_CONCURRENCY={workers}: the service needs at least one worker.")
 worker_class = "gthread"
 threads = 16
+
+# The most that gunicorn takes: a filter of many hosts makes a long line.
+limit_request_line = 8190
 
 # Above the interval of most probes and scrapers, so that they keep their connection.
 keepalive = 75

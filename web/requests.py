@@ -1,6 +1,7 @@
 """The body of a request, within its limit."""
 
 from flask import request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 ARRAY_FACTOR = 8
@@ -10,11 +11,14 @@ def read_body(limit: int) -> bytes:
     """The body, at most `limit` bytes of it (else 413), and as many as were announced (else 400)."""
     request.max_content_length = limit
     try:
-        return request.get_data(cache=False)
-    except ClientDisconnected:
-        raise BadRequest("The body ended after fewer bytes than its Content-Length announced.") from None
+        body = request.get_data(cache=False)
+    except (ClientDisconnected, ParseException):
+        raise BadRequest("The body came in fewer bytes, or in other chunks, than were announced.") from None
     except RequestEntityTooLarge:
         raise _too_large(limit) from None
+    if len(body) < (request.content_length or 0):  # gunicorn gives what came before the connection was closed
+        raise BadRequest("The body ended after fewer bytes than its Content-Length announced.")
+    return body
 
 
 def read_report_body(limit: int) -> bytes:

@@ -170,3 +170,9 @@ def test_it_refuses_to_start_on_settings_that_are_nonsense_and_lists_them_all(tm
     assert "STATUS_LOG_FORMAT='xml'" in said
     assert "Traceback" not in said
     assert not (tmp_path / "status.json").exists()
+
+
+def test_a_service_without_workers_is_refused(tmp_path: Path) -> None:
+    refused = pytest.raises(RuntimeError, match=r"WEB_CONCURRENCY=0: the service needs at least one worker\.")
+    with refused, running(tmp_path, environment={"WEB_CONCURRENCY": "0"}):
+        pass
