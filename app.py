@@ -31,11 +31,11 @@ def create_app(
     if settings.access_log == "on":
         logs.register(app)
     for blueprint in (
-        about.routes(store),
-        health.routes(store),
         reports.routes(store, settings, clock),
         status.routes(store),
         legacy.routes(store, settings, clock),
+        health.routes(store),
+        about.routes(store),
     ):
         app.register_blueprint(blueprint)
     return app

@@ -143,22 +143,37 @@ class JsonFileStore:
             mine.event.wait()
         if mine.answer is None:
             self._commit_for_all()
-        if isinstance(mine.answer, Commit):
-            return mine.answer
-        raise mine.answer or Unavailable("The service stopped before the change was stored.")
+        if not isinstance(mine.answer, Commit):
+            raise mine.answer or Unavailable("The service stopped before the change was stored.")
+        return mine.answer
 
     def _commit_for_all(self) -> None:
-        """One commit for all that wait now; whoever came meanwhile goes on with the next (LevelDB's writer queue)."""
-        with self._queue:
-            batch = list(self._waiting)
+        """One commit for all that wait; whoever comes too late goes on with the next (LevelDB's writer queue)."""
+        batch: list[_Change] = []
         try:
-            self._commit(batch)
-        finally:
-            with self._queue:
-                del self._waiting[: len(batch)]
-                following = self._waiting[:1]
-            for change in (*batch, *following):
-                change.event.set()
+            with self._locked():
+                known = self._load()
+                batch = self._all_waiting()  # late, so that whoever came while the lock was waited for shares in it
+                document, answers = _after(known, batch)
+                if document is not known or known.is_upgraded:
+                    with self._explained("written"):
+                        if known.is_upgraded:
+                            self._keep_version_1()
+                        self._write(document)
+        except Exception as error:  # noqa: BLE001 - what stops the shared commit stops every change in it
+            batch = batch or self._all_waiting()
+            answers = [error] * len(batch)
+        for change, answer in zip(batch, answers, strict=True):
+            change.answer = answer
+        with self._queue:
+            del self._waiting[: len(batch)]
+            following = self._waiting[:1]
+        for change in (*batch, *following):
+            change.event.set()
+
+    def _all_waiting(self) -> list[_Change]:
+        with self._queue:
+            return list(self._waiting)
 
     def check(self) -> None:
         self._read()
@@ -177,21 +192,6 @@ class JsonFileStore:
             self.change((), lambda _records, _revision: {})  # puts the new version on disk
             document = self._load()
         return document
-
-    def _commit(self, batch: Sequence[_Change]) -> None:
-        try:
-            with self._locked():
-                known = self._load()
-                document, answers = _after(known, batch)
-                if document is not known or known.is_upgraded:
-                    with self._explained("written"):
-                        if known.is_upgraded:
-                            self._keep_version_1()
-                        self._write(document)
-        except Exception as error:  # noqa: BLE001 - what stops the shared commit stops every change in it
-            answers = [error] * len(batch)
-        for change, answer in zip(batch, answers, strict=True):
-            change.answer = answer
 
     def _load(self) -> Document:
         """The file as it is now; read again only when it changed. A damaged one is Unavailable until it is mended."""

@@ -20,7 +20,7 @@ import requests
 from tests.process.service import ROOT, free_port, wait_until_it_answers
 
 SERVERS = 1_000
-ROUNDS = 2
+ROUNDS = 5
 SECONDS = 4
 CONNECTIONS = 32
 WORKERS = 2
@@ -46,8 +46,9 @@ def serving(application: str, store: Path) -> Iterator[str]:
         "STATUS_ACCESS_LOG": "off",
         "WEB_CONCURRENCY": str(WORKERS),
     }
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "error", application]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
+    with store.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_until_it_answers(f"http://127.0.0.1:{port}/health", process)
         yield f"http://127.0.0.1:{port}"

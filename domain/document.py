@@ -32,16 +32,16 @@ class Document:
 
     def changed(self, changes: Mapping[str, Server | None], revision: int) -> "Document":
         """The document with these servers put in, or taken out where None, at a later revision."""
-        servers, lines = {**self.servers}, {**self.lines}
+        servers, lines = dict(self.servers), dict(self.lines)
         for key, server in changes.items():
             if server is None:
                 servers.pop(key, None)
                 lines.pop(key, None)
             else:
                 servers[key], lines[key] = server, _line(key, server)
-        if not servers.keys() <= self.servers.keys():
-            servers, lines = _in_order(servers), _in_order(lines)
-        return Document(revision, servers, lines, self.others)
+        if servers.keys() <= self.servers.keys():
+            return Document(revision, servers, lines, self.others)
+        return Document(revision, _in_order(servers), _in_order(lines), self.others)
 
 
 def read_document(content: bytes, upgrade: Upgrade, known: Document) -> Document:
@@ -99,8 +99,10 @@ def _document(members: dict[str, Any], servers: Mapping[str, Server], lines: Map
     return Document(revision, _in_order(servers), _in_order(lines), members)
 
 
-def _in_order(by_key: Mapping[str, Value]) -> dict[str, Value]:
-    return dict(sorted(by_key.items(), key=lambda item: item[0].split("/")))
+def _in_order(by_key: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The same, sorted by group then host: NUL sorts before all that a name can hold, so `a/z` precedes `a-b/a`."""
+    keys = sorted(by_key, key=lambda key: key.replace("/", "\0"))
+    return by_key if keys == list(by_key) else {key: by_key[key] for key in keys}
 
 
 def _line(key: str, server: Server) -> bytes:

@@ -31,6 +31,8 @@ MAX_MESSAGE = 4_096
 MAX_TEXT = 1_024
 MAX_IGNORED = 100
 
+_KNOWN = frozenset(FIELDS)
+
 Source = Literal["pipeline", "cron", "legacy"]
 
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
@@ -183,7 +185,7 @@ def read_reports(source: Literal["pipeline", "cron"], body: bytes) -> Reports:
                 raise Invalid("A report is one JSON object, or an array of them.")
             problems[str(index)] = "must be an object"
             continue
-        ignored.update(dict.fromkeys(name for name in element if name not in FIELDS))
+        ignored.update(dict.fromkeys(name for name in element if name not in _KNOWN))
         try:
             reports.append(read({name: given for name, given in element.items() if given is not None}))
         except ValidationError as error:
