@@ -26,7 +26,12 @@ class Calls:
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.made = list[str]()
-        self._names = {"status.json": "file", "status.json.tmp": "temporary", "status.v1.json": "copy", path.parent.name: "folder"}
+        self._names = {
+            "status.json": "file",
+            "status.json.tmp": "temporary",
+            "status.v1.json": "copy",
+            path.parent.name: "folder",
+        }
         self._path = path
         fsync, self._replace, self._link = os.fsync, os.replace, os.link
         self._fsync = fsync
@@ -145,7 +150,10 @@ def _tries(folder: Path, work: str) -> list[tuple[Path, int]]:
 def test_a_process_that_dies_at_any_line_leaves_a_whole_file_with_all_that_it_acknowledged(tmp_path: Path) -> None:
     """A content may be there that was not yet acknowledged; never half of one, and never an older one."""
     contents = {
-        number: {"a/x": server("a/x", commit_sha=str(number)), **{f"b/{n}": server(f"b/{n}") for n in range(1, number + 1)}}
+        number: {
+            "a/x": server("a/x", commit_sha=str(number)),
+            **{f"b/{n}": server(f"b/{n}") for n in range(1, number + 1)},
+        }
         for number in range(3)
     }
     reached = set[tuple[int, int]]()
@@ -175,5 +183,9 @@ def test_a_migration_that_dies_at_any_line_is_done_by_the_next_start_and_loses_n
         assert v1_store(path).snapshot() == expected
         assert copy.read_bytes() == V1_BYTES
         assert path.read_bytes() == undisturbed.read_bytes()
-        assert sorted(entry.name for entry in path.parent.iterdir()) == ["status.json", "status.json.lock", "status.v1.json"]
+        assert sorted(entry.name for entry in path.parent.iterdir()) == [
+            "status.json",
+            "status.json.lock",
+            "status.v1.json",
+        ]
     assert reached == {(False, False), (True, False), (True, True)}

@@ -75,7 +75,9 @@ def _assert_refused(store: Store, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(("content", "sentence"), WRONG.values(), ids=WRONG)
-def test_a_file_that_is_not_ours_is_refused_in_a_sentence_and_stays(path: Path, content: str | bytes, sentence: str) -> None:
+def test_a_file_that_is_not_ours_is_refused_in_a_sentence_and_stays(
+    path: Path, content: str | bytes, sentence: str
+) -> None:
     content = content.encode() if isinstance(content, str) else content
     path.write_bytes(content)
     inode = path.stat().st_ino
@@ -86,7 +88,9 @@ def test_a_file_that_is_not_ours_is_refused_in_a_sentence_and_stays(path: Path, 
 
 
 @pytest.mark.parametrize(("content", "sentence"), WRONG.values(), ids=WRONG)
-def test_damage_while_running_is_noticed_and_mending_it_brings_the_store_back(path: Path, content: str | bytes, sentence: str) -> None:
+def test_damage_while_running_is_noticed_and_mending_it_brings_the_store_back(
+    path: Path, content: str | bytes, sentence: str
+) -> None:
     store = opened(path)
     put(store, server("a/x"), server("b/x"))
     good, before = path.read_bytes(), store.snapshot()

@@ -71,7 +71,11 @@ def test_the_file_shows_a_change_as_soon_as_it_is_answered(path: Path) -> None:
 
 def test_another_store_reads_what_was_written(path: Path) -> None:
     store = opened(path)
-    put(store, server("a/x", changed_files=["/etc/ä", "b\tc"], check_interval=300), server("b/x", legacy={"drift_count": 2}))
+    put(
+        store,
+        server("a/x", changed_files=["/etc/ä", "b\tc"], check_interval=300),
+        server("b/x", legacy={"drift_count": 2}),
+    )
     assert opened(path).snapshot() == store.snapshot()
 
 
@@ -125,7 +129,9 @@ def test_a_file_of_v2_0_with_sixteen_fields_a_record_gets_the_defaults(path: Pat
 
 def test_members_and_fields_of_a_later_version_survive_a_rewrite(path: Path) -> None:
     later = {"score": 1.5, "tags": ["a", None], "more": {"deep": True}}
-    _file(path, servers={"a/x": {**server("a/x"), **later}, "b/x": dict(server("b/x"))}, notes={"by": "ä"}, sequence=[1])
+    _file(
+        path, servers={"a/x": {**server("a/x"), **later}, "b/x": dict(server("b/x"))}, notes={"by": "ä"}, sequence=[1]
+    )
     store = opened(path)
     put(store, server("b/x", status="failed"))
     kept = json.loads(path.read_bytes())
