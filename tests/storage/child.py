@@ -29,10 +29,15 @@ def v1_store(path: Path, clock: Callable[[], float] = lambda: 1_777_199_400.0) -
     return open_store(path, legacy.upgrade(Settings(store=path), clock))
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def _count(path: Path, times: int, *keys: str) -> None:
     """Count when told to, so that all children begin at the same moment."""
     store = opened(path)
-    print("ready", flush=True)
+    _say("ready")
     sys.stdin.readline()
     for _ in range(times):
         count(store, *keys)
@@ -84,7 +89,7 @@ def _die(folder: Path, work: str) -> None:
         is_dead = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == DIED
         acknowledged.append(len(os.read(reader, 100)))
         os.close(reader)
-    print(json.dumps(acknowledged))
+    _say(json.dumps(acknowledged))
 
 
 def _die_after(lines: int) -> None:

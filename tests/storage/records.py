@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def server(key: str, **fields: Any) -> Server:
     """A record of the key with these fields."""
-    return cast(Server, {**new_server(*key.split("/"), NOW), **fields})
+    server_group, host = key.split("/")
+    return cast(Server, {**new_server(server_group, host, NOW), **fields})
 
 
 def never_version_1(_document: dict[str, Any]) -> None:

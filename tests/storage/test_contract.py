@@ -190,7 +190,7 @@ def test_a_revision_is_never_given_twice_however_many_ask_at_once(store: Store) 
             assert stored is not None
             kept[f"{key} {turn}"] = stored["revision"]
 
-    at_once(*[lambda key=f"a/{number}": report(key) for number in range(8)])  # type: ignore[misc]
+    at_once(*[lambda key=f"a/{number}": report(key) for number in range(8)])
     assert sorted(kept.values()) == list(range(1, 81))
 
 
@@ -216,7 +216,7 @@ def test_a_refused_change_does_no_harm_to_those_that_share_its_commit(store: Sto
                 store.change([f"a/{number}", "shared/x"], _refuse)
             refused.append(number)
 
-    at_once(first, *[lambda number=number: other(number) for number in range(16)])  # type: ignore[misc]
+    at_once(first, *[lambda number=number: other(number) for number in range(16)])
     assert sorted(refused) == list(range(0, 16, 2))
     records = store.snapshot().records
     assert records.keys() == {"a/first", "shared/x", *(f"a/{number}" for number in range(1, 16, 2))}
@@ -231,7 +231,7 @@ def test_a_thread_reads_what_was_acknowledged_before(store: Store) -> None:
             assert counted(store.get(key)) == turn
             assert counted(store.snapshot().records[key]) == turn
 
-    at_once(*[lambda key=f"a/{number}": write_and_read(key) for number in range(6)])  # type: ignore[misc]
+    at_once(*[lambda key=f"a/{number}": write_and_read(key) for number in range(6)])
 
 
 def test_a_snapshot_never_shows_half_of_a_commit_and_its_revision_never_goes_back(store: Store) -> None:

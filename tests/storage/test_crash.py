@@ -102,7 +102,7 @@ def test_changes_that_wait_together_share_a_commit(path: Path, monkeypatch: pyte
         come.append(number)
         put(store, server(f"a/{number}"))
 
-    at_once(first, *[lambda number=number: other(number) for number in range(24)])  # type: ignore[misc]
+    at_once(first, *[lambda number=number: other(number) for number in range(24)])
     assert len(store.snapshot().records) == 25
     assert calls.made.count("rename temporary to file") < 12
 

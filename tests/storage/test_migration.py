@@ -167,7 +167,7 @@ def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
     def read(store: Store) -> None:
         seen.append(store.snapshot())
 
-    at_once(*[lambda store=store: read(store) for store in stores * 4])  # type: ignore[misc]
+    at_once(*[lambda store=store: read(store) for store in stores * 4])
     assert [snapshot.revision for snapshot in seen] == [1] * 8
     assert all(snapshot.records == {KEY: GOLDEN} for snapshot in seen)
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
@@ -181,12 +181,12 @@ def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
 def test_many_first_readings_of_a_file_without_a_time_agree_on_one(path: Path) -> None:
     """Each store has a clock of its own; only the first to commit says when it was."""
     path.write_text(json.dumps({"sync_status": "SYNCED"}))
-    stores, seen = [v1_store(path, lambda number=number: float(number)) for number in range(6)], set[str]()  # type: ignore[misc]
+    stores, seen = [v1_store(path, lambda number=number: float(number)) for number in range(6)], set[str]()
 
     def read(store: Store) -> None:
         record = store.get(KEY)
         assert record
         seen.add(record["timestamp"])
 
-    at_once(*[lambda store=store: read(store) for store in stores])  # type: ignore[misc]
+    at_once(*[lambda store=store: read(store) for store in stores])
     assert len(seen) == 1
