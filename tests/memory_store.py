@@ -1,0 +1,40 @@
+"""The Store contract made visible: a lock, a dict and a number. Nothing survives the process."""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from domain.server import Server
+from storage import Commit, Decide, Snapshot
+
+
+class MemoryStore:
+    """The plainest store there can be; what it does, every other store does too."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot(0, {})
+
+    def get(self, key: str) -> Server | None:
+        return self._snapshot.records.get(key)
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
+        with self._lock:
+            before = {key: self.get(key) for key in keys}
+            after = decide(before, self._snapshot.revision + 1)
+            records = _sorted({**self._snapshot.records, **after})
+            self._snapshot = Snapshot(self._snapshot.revision + len(keys), records)
+            return Commit(before, after)
+
+    def check(self) -> None:
+        """Memory is always there."""
+
+    def close(self) -> None:
+        """Nothing is held between two calls."""
+
+
+def _sorted(records: Mapping[str, Server | None]) -> dict[str, Server]:
+    present = [(key, server) for key, server in records.items() if server is not None]
+    return dict(sorted(present, key=lambda item: (item[1]["server_group"], item[1]["host"])))

@@ -1,0 +1,275 @@
+"""What every store promises (the docstring of storage.Store), asked of each one we have."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from domain.server import Server
+from storage import Snapshot, Store
+from tests.memory_store import MemoryStore
+from tests.storage.records import at_once, count, counted, opened, put, remove, server
+
+
+class Refused(Exception):
+    """What a decision raises."""
+
+
+def _refuse(_before: Mapping[str, Server | None], _revision: int) -> NoReturn:
+    raise Refused
+
+
+@pytest.fixture(params=["memory", "json_file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    return opened(tmp_path / "status.json")
+
+
+def test_a_new_store_is_empty(store: Store) -> None:
+    assert store.snapshot() == Snapshot(0, {})
+    assert store.get("web/web-01") is None
+
+
+def test_a_change_creates_updates_and_deletes_and_tells_the_records_before_and_after(store: Store) -> None:
+    first, second = server("web/web-01"), server("web/web-01", status="failed")
+
+    created = put(store, first)
+    assert (created.before, created.after) == ({"web/web-01": None}, {"web/web-01": first})
+    assert store.get("web/web-01") == first
+
+    updated = put(store, second)
+    assert (updated.before, updated.after) == ({"web/web-01": first}, {"web/web-01": second})
+    assert store.get("web/web-01") == second
+
+    deleted = remove(store, "web/web-01")
+    assert (deleted.before, deleted.after) == ({"web/web-01": second}, {"web/web-01": None})
+    assert store.get("web/web-01") is None
+    assert store.snapshot().records == {}
+
+
+def test_a_change_leaves_every_other_record_alone(store: Store) -> None:
+    put(store, server("web/web-01"), server("web/web-02"))
+    put(store, server("web/web-02", status="failed"))
+    remove(store, "web/web-02")
+    assert store.snapshot().records == {"web/web-01": server("web/web-01")}
+
+
+def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
+    assert remove(store, "web/web-01").before == {"web/web-01": None}
+    assert store.snapshot().records == {}
+
+
+def test_a_decision_gets_the_records_of_its_keys_only(store: Store) -> None:
+    put(store, server("web/web-01"), server("web/web-02"))
+    seen = list[Mapping[str, Server | None]]()
+
+    def decide(before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
+        seen.append(dict(before))
+        return {}
+
+    store.change(["web/web-01", "db/db-01"], decide)
+    assert seen[-1] == {"web/web-01": server("web/web-01"), "db/db-01": None}
+
+
+def test_the_revision_grows_by_one_for_each_named_key_and_the_decision_gets_the_first(store: Store) -> None:
+    firsts = list[int]()
+    for keys in (["a/x"], ["a/x", "b/x", "c/x"], ["a/x", "a/x"], ["b/x"]):
+
+        def decide(_before: Mapping[str, Server | None], revision: int, keys: list[str] = keys) -> dict[str, Server]:
+            firsts.append(revision)
+            return {key: server(key, revision=revision) for key in keys}
+
+        store.change(keys, decide)
+    assert firsts == [1, 2, 5, 7]
+    assert store.snapshot().revision == 7
+
+
+def test_a_deletion_takes_a_revision_too(store: Store) -> None:
+    put(store, server("a/x"))
+    remove(store, "a/x")
+    assert store.snapshot().revision == 2
+
+
+def test_what_a_decision_raises_reaches_its_caller_and_stores_nothing(store: Store) -> None:
+    put(store, server("a/x"))
+    before = store.snapshot()
+    with pytest.raises(Refused):
+        store.change(["a/x", "b/x"], _refuse)
+    assert store.snapshot() == before
+
+
+def test_a_refused_change_consumes_no_revision(store: Store) -> None:
+    put(store, server("a/x"))
+    with pytest.raises(Refused):
+        store.change(["a/x", "b/x"], _refuse)
+    given = list[int]()
+
+    def decide(_before: Mapping[str, Server | None], revision: int) -> Mapping[str, Server | None]:
+        given.append(revision)
+        return {}
+
+    store.change(["a/x"], decide)
+    assert given[-1] == 2
+
+
+def test_a_change_of_many_keys_is_all_or_nothing(store: Store) -> None:
+    put(store, server("a/x", status="synced"))
+
+    def decide(before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
+        after = dict(before)
+        for key in before:
+            if key == "c/x":
+                raise Refused
+            after[key] = server(key, status="failed")
+        return after
+
+    with pytest.raises(Refused):
+        store.change(["a/x", "b/x", "c/x"], decide)
+    assert store.snapshot().records == {"a/x": server("a/x", status="synced")}
+
+
+def test_a_snapshot_is_sorted_by_group_and_then_by_host(store: Store) -> None:
+    """The order of names, not of keys: `-` and `.` come before the `/` of a key."""
+    keys = ["a/x", "a/x-1", "a/y", "a-b/x", "a.b/x", "a1/x", "b/X", "b/x"]
+    for key in reversed(keys):
+        put(store, server(key))
+    assert list(store.snapshot().records) == keys
+    remove(store, "a-b/x")
+    put(store, server("a-b/x"), server("A/x"))
+    assert list(store.snapshot().records) == ["A/x", *keys]
+
+
+def test_a_snapshot_stays_as_it_was_when_later_commits_come(store: Store) -> None:
+    put(store, server("a/x", status="synced"), server("b/x"))
+    snapshot = store.snapshot()
+    put(store, server("a/x", status="failed"), server("c/x"))
+    remove(store, "b/x")
+    assert snapshot == Snapshot(2, {"a/x": server("a/x", status="synced"), "b/x": server("b/x")})
+
+
+def test_the_same_reading_gives_the_same_object_until_something_changes(store: Store) -> None:
+    """Ready answers are kept for as long as that object lives."""
+    put(store, server("a/x"))
+    records = store.snapshot().records
+    assert store.snapshot().records is records
+    put(store, server("a/x"))
+    assert store.snapshot().records is not records
+
+
+def test_many_threads_lose_no_update_of_one_key(store: Store) -> None:
+    at_once(*[lambda: [count(store, "a/x") for _ in range(20)]] * 8)
+    assert counted(store.get("a/x")) == 160
+    assert store.snapshot().revision == 160
+
+
+def test_many_threads_lose_no_update_of_shared_and_own_keys(store: Store) -> None:
+    def counting(own: str) -> Callable[[], object]:
+        return lambda: [count(store, own, "shared/x") for _ in range(10)]
+
+    at_once(*[counting(f"own/{number}") for number in range(8)])
+    records = store.snapshot().records
+    assert {key: counted(record) for key, record in records.items()} == {
+        **{f"own/{number}": 10 for number in range(8)},
+        "shared/x": 80,
+    }
+    assert store.snapshot().revision == 160
+
+
+def test_a_revision_is_never_given_twice_however_many_ask_at_once(store: Store) -> None:
+    kept = dict[str, int]()
+
+    def report(key: str) -> None:
+        def decide(_before: Mapping[str, Server | None], revision: int) -> Mapping[str, Server | None]:
+            return {key: server(key, revision=revision)}
+
+        for turn in range(10):
+            stored = store.change([key], decide).after[key]
+            assert stored is not None
+            kept[f"{key} {turn}"] = stored["revision"]
+
+    at_once(*[lambda key=f"a/{number}": report(key) for number in range(8)])
+    assert sorted(kept.values()) == list(range(1, 81))
+
+
+def test_a_refused_change_does_no_harm_to_those_that_share_its_commit(store: Store) -> None:
+    """The first change is held until all others have come, so that those wait, and are committed, together."""
+    come, refused = threading.Semaphore(0), list[int]()
+
+    def first() -> None:
+        def decide(_before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
+            for _ in range(16):
+                come.acquire()
+            come.release(16)  # it may be asked again
+            return {"a/first": server("a/first")}
+
+        store.change(["a/first"], decide)
+
+    def other(number: int) -> None:
+        come.release()
+        if number % 2:
+            count(store, f"a/{number}", "shared/x")
+        else:
+            with pytest.raises(Refused):
+                store.change([f"a/{number}", "shared/x"], _refuse)
+            refused.append(number)
+
+    at_once(first, *[lambda number=number: other(number) for number in range(16)])
+    assert sorted(refused) == list(range(0, 16, 2))
+    records = store.snapshot().records
+    assert records.keys() == {"a/first", "shared/x", *(f"a/{number}" for number in range(1, 16, 2))}
+    assert counted(records["shared/x"]) == 8
+    assert store.snapshot().revision == 1 + 2 * 8
+
+
+def test_a_thread_reads_what_was_acknowledged_before(store: Store) -> None:
+    def write_and_read(key: str) -> None:
+        for turn in range(1, 11):
+            count(store, key)
+            assert counted(store.get(key)) == turn
+            assert counted(store.snapshot().records[key]) == turn
+
+    at_once(*[lambda key=f"a/{number}": write_and_read(key) for number in range(6)])
+
+
+def test_a_snapshot_never_shows_half_of_a_commit_and_its_revision_never_goes_back(store: Store) -> None:
+    """The records that are always changed together are always seen alike, and belong to the revision."""
+    keys = ["a/x", "b/x", "c/x"]
+    put(store, *(server(key) for key in keys))
+    is_over = threading.Event()
+
+    def write() -> None:
+        try:
+            for _ in range(60):
+                count(store, *keys)
+        finally:
+            is_over.set()
+
+    def read() -> None:
+        last = 0
+        while not is_over.is_set():
+            snapshot = store.snapshot()
+            counts = {counted(snapshot.records[key]) for key in keys}
+            assert len(counts) == 1
+            assert snapshot.revision == 3 + 3 * counts.pop()
+            assert snapshot.revision >= last
+            last = snapshot.revision
+
+    at_once(write, read, read)
+
+
+def test_a_check_changes_nothing(store: Store) -> None:
+    put(store, server("a/x"))
+    before = store.snapshot()
+    store.check()
+    assert store.snapshot() == before
+
+
+def test_closing_loses_nothing_and_is_allowed_twice(store: Store) -> None:
+    store.close()
+    put(store, server("a/x"))
+    store.close()
+    store.close()
+    assert store.get("a/x") == server("a/x")

@@ -1,0 +1,101 @@
+"""Several processes on one file, and the lock that keeps them apart."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import storage
+from domain.errors import Unavailable
+from tests.storage.records import ROOT, at_once, count, counted, opened, put, server
+
+_HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); input()"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "status.json"
+
+
+@contextlib.contextmanager
+def _waiting_for_a_line(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that has said its first line and waits for one of ours; it is reaped at the end."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def _go(process: subprocess.Popen[str]) -> None:
+    process.communicate("go\n")
+    assert process.returncode == 0
+
+
+def test_processes_that_change_at_once_lose_no_update_and_each_others_records_neither(path: Path) -> None:
+    """Two others count, and two threads of ours."""
+    child, store = ("-m", "tests.storage.child", "count", str(path), "100"), opened(path)
+    with _waiting_for_a_line(*child, "a/shared", "a/1") as one, _waiting_for_a_line(*child, "a/shared", "a/2") as two:
+        at_once(
+            lambda: _go(one),
+            lambda: _go(two),
+            lambda: [count(store, "a/shared", "a/3") for _ in range(100)],
+            lambda: [count(store, "a/shared", "a/3") for _ in range(100)],
+        )
+    expected = {"a/1": 100, "a/2": 100, "a/3": 200, "a/shared": 400}
+    for reader in (store, opened(path)):
+        assert {key: counted(record) for key, record in reader.snapshot().records.items()} == expected
+        assert reader.snapshot().revision == 800
+
+
+def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LOCK_SECONDS", 0.1)
+    store = opened(path)
+    put(store, server("a/x"))
+    content = path.read_bytes()
+    with _waiting_for_a_line("-c", _HOLDER, f"{path}.lock") as holder:
+        for use in (lambda: put(store, server("b/x")), store.check):
+            with pytest.raises(Unavailable) as caught:
+                use()
+            assert str(caught.value) == "The store status.json is locked by another process for over 0.1 seconds."
+        assert store.get("a/x") == server("a/x")  # readers take no lock
+        assert store.get("b/x") is None
+        assert path.read_bytes() == content
+        _go(holder)
+    put(store, server("b/x"))
+    assert store.snapshot().revision == 2
+
+
+def test_a_process_that_dies_with_the_lock_lets_go_of_it(path: Path) -> None:
+    store = opened(path)
+    put(store, server("a/x"))
+    with _waiting_for_a_line("-c", _HOLDER, f"{path}.lock") as holder:
+        holder.kill()
+        holder.wait()
+    put(store, server("b/x"))
+    assert store.snapshot().revision == 2
+
+
+def test_the_lock_file_is_never_deleted_nor_replaced(path: Path) -> None:
+    """Two processes that lock two files of one name would both believe to be alone."""
+    lock, store = path.with_name("status.json.lock"), opened(path)
+    put(store, server("a/x"))
+    inode = lock.stat().st_ino
+    with lock.open("rb"):  # keeps the inode from being given to a new file
+        put(store, server("a/x"))
+        store.check()
+        store.close()
+        path.write_text("damaged")
+        with pytest.raises(Unavailable):
+            put(store, server("a/x"))
+        path.unlink()
+        put(opened(path), server("a/x"))
+        assert lock.stat().st_ino == inode
