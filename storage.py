@@ -80,9 +80,9 @@ def open_store(path: Path, upgrade: Upgrade) -> Store:
     return JsonFileStore(path, upgrade)
 
 
-# What tells one content of the file from another: inode, size and time of change, and its first bytes. The bytes hold
-# the revision, because two quick commits can leave the other three alike (the kernel's clock ticks in milliseconds and
-# a freed inode is used again); the other three show what an editor or a restored backup did.
+# What tells one content of the file from another: inode, size, time of change, and its first bytes, which hold the
+# revision: two quick commits can leave the others alike, as the kernel's clock ticks in milliseconds and a freed inode
+# is used again. The others show what an editor or a restored backup did.
 Signature = tuple[int, int, int, bytes] | None
 
 
@@ -109,9 +109,9 @@ class _Change:
 class JsonFileStore:
     """The store in one JSON file that an operator can read with `jq`, for any number of threads and processes.
 
-    Each commit writes the whole file anew: temporary name, fsync, rename, fsync of the folder; so whoever looks sees
-    one whole content. Changes that wait at the same moment share one commit. A lock file, never deleted, lets one
-    process write at a time. Readers take no lock: they look whether the file is still the one they know.
+    Each commit writes the whole file anew (temporary name, fsync, rename, fsync of the folder), so whoever looks sees
+    one whole content; changes that wait at the same moment share one. A lock file, never deleted, lets one process
+    write at a time. Readers take no lock: they look whether the file is still the one they know.
     """
 
     def __init__(self, path: Path, upgrade: Upgrade) -> None:
@@ -196,30 +196,30 @@ class JsonFileStore:
     def _load(self) -> Document:
         """The file as it is now; read again only when it changed. A damaged one is Unavailable until it is mended."""
         with self._loading, self._explained("read"):
+            state = self._state  # once: a writer may put a newer one in its place meanwhile
             try:
                 file = self._path.open("rb", buffering=0)
             except FileNotFoundError:
-                if self._state.signature is not None:
-                    self._state = _State(None, Document(self._state.document.revision))
-                return self._state.document
+                if state.signature is not None:
+                    self._state = state = _State(None, Document(state.document.revision))
+                return state.document
             with file:
                 head = file.read(HEAD_BYTES)
                 signature = _signature(os.fstat(file.fileno()), head)
-                if signature != self._state.signature:
-                    self._state = self._understood(signature, head + file.read())
-            if self._state.damage:
-                raise Unavailable(self._state.damage)
-            return self._state.document
+                if signature != state.signature:
+                    self._state = state = self._understood(signature, head + file.read(), state.document)
+            if state.damage:
+                raise Unavailable(state.damage)
+            return state.document
 
-    def _understood(self, signature: Signature, content: bytes) -> _State:
-        last = self._state.document.revision
+    def _understood(self, signature: Signature, content: bytes, known: Document) -> _State:
         try:
-            document = read_document(content, self._upgrade, self._state.document)
+            document = read_document(content, self._upgrade, known)
         except ValueError as error:
             damage = f"The store {self._path.name} is left as it is, because it cannot be understood: {error}."
-            return _State(signature, Document(last), damage)
+            return _State(signature, Document(known.revision), damage)
         # A backup that was put back holds an older revision; none is given twice all the same.
-        return _State(signature, replace(document, revision=max(document.revision, last)))
+        return _State(signature, replace(document, revision=max(document.revision, known.revision)))
 
     def _write(self, document: Document) -> None:
         content = document.content()

@@ -9,6 +9,7 @@ import orjson
 from domain.server import Server, restore_servers, server_key
 
 VERSION = "2.0"
+_START, _BETWEEN, _END = b',\n"servers":{\n', b",\n", b"\n}}\n"
 
 Upgrade = Callable[[dict[str, Any]], Server | None]
 Value = TypeVar("Value")
@@ -28,7 +29,7 @@ class Document:
     def content(self) -> bytes:
         """The bytes of the file: a server a line. The revision stands first, where a reader finds it quickly."""
         head = orjson.dumps({"version": VERSION, "revision": self.revision, **self.others})
-        return b'%b,\n"servers":{\n%b\n}}\n' % (head[:-1], b",\n".join(self.lines.values()))
+        return head[:-1] + _START + _BETWEEN.join(self.lines.values()) + _END
 
     def changed(self, changes: Mapping[str, Server | None], revision: int) -> "Document":
         """The document with these servers put in, or taken out where None, at a later revision."""
@@ -56,19 +57,23 @@ def read_document(content: bytes, upgrade: Upgrade, known: Document) -> Document
 def _read_changed_lines(content: bytes, known: Document) -> Document | None:
     """The document, read only where a line is not known: in a fleet that several processes write, almost all are.
 
-    None for whatever is not laid out as `Document.content` does it, or is not in order: that is read as a whole.
+    None for whatever is not laid out as `Document.content` does it: that is read as a whole.
     """
-    head, *lines = content.removesuffix(b"\n}}\n").split(b"\n")
-    if lines[:1] != [b'"servers":{'] or not all(line.endswith(b"},") for line in lines[1:-1]):
+    if not content.endswith(_END):
         return None
-    members = {line[1 : line.find(b'":')].decode("ascii", "replace"): line.removesuffix(b",") for line in lines[1:]}
-    changed = [line for key, line in members.items() if known.lines.get(key) != line]
+    head, _, body = content[: -len(_END)].partition(_START)
+    lines = {line[1 : line.find(b'":')].decode("ascii", "replace"): line for line in body.split(_BETWEEN)}
     try:
-        fresh = restore_servers(orjson.loads(b"{%b}" % b",".join(changed)))
-        servers = {key: fresh[key] if key in fresh else known.servers[key] for key in members}
-        return _document(orjson.loads(head[:-1] + b"}"), servers, members)
-    except (ValueError, KeyError):
+        members = orjson.loads(head + b"}")
+        if "servers" in members or len(lines) <= body.count(_BETWEEN):  # what stands twice counts once
+            return None
+        changed = {key: line for key, line in lines.items() if known.lines.get(key) != line}
+        fresh = restore_servers(
+            {key: orjson.loads(line.removeprefix(b'"%b":' % key.encode())) for key, line in changed.items()}
+        )
+    except ValueError:
         return None
+    return _document(members, {key: fresh.get(key) or known.servers[key] for key in lines}, lines)
 
 
 def _read_whole(content: bytes, upgrade: Upgrade) -> Document:
