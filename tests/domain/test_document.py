@@ -103,7 +103,8 @@ def _edited(draw: st.DrawFn, content: bytes) -> bytes:
     for _ in range(draw(st.integers(1, 3))):
         lines = content.split(b"\n")
         here, there = (draw(st.integers(0, len(lines) - 1)) for _ in "ab")
-        place = draw(st.integers(0, len(content)))
+        ends = [place + by for place, byte in enumerate(content) if byte == ord("\n") for by in (-1, 0, 1)]
+        place = draw(st.sampled_from(ends or [0]) | st.integers(0, len(content)))
         match draw(st.sampled_from(["swap", "double", "drop", "join", "put", "cut", "remove", "mark"])):
             case "swap":
                 lines[here], lines[there] = lines[there], lines[here]

@@ -181,12 +181,12 @@ def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
 def test_many_first_readings_of_a_file_without_a_time_agree_on_one(path: Path) -> None:
     """Each store has a clock of its own; only the first to commit says when it was."""
     path.write_text(json.dumps({"sync_status": "SYNCED"}))
-    stores, seen = [v1_store(path, lambda number=number: float(number)) for number in range(6)], set[str]()
+    seen = set[str]()
 
-    def read(store: Store) -> None:
-        record = store.get(KEY)
+    def read(now: float) -> None:
+        record = v1_store(path, lambda: now).get(KEY)
         assert record
         seen.add(record["timestamp"])
 
-    at_once(*[lambda store=store: read(store) for store in stores])
+    at_once(*[lambda now=now: read(now) for now in range(6)])
     assert len(seen) == 1
