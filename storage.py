@@ -49,6 +49,8 @@ class Store(Protocol):
     the caller may send it again.
     Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began.
     Owned: what is handed out is shared and never changed, neither by the store nor by the caller.
+    Cost: a commit may cost as much as the whole fleet, but changes that wait together share it. How it is made durable
+    (today the whole file, a journal later) is the implementation's own.
     Whatever keeps the store from being read or written is raised as Unavailable with the cause, and passes with it.
     """
 
@@ -73,10 +75,7 @@ class Store(Protocol):
 
 
 def open_store(path: Path, upgrade: Upgrade) -> Store:
-    """The store at a path. `upgrade` turns the content of a version 1 file into its one record, None if it is none.
-
-    Opening reads and writes nothing that could fail: a store out of order says so when it is used.
-    """
+    """The store at a path; it is first touched when it is used. `upgrade` makes the one record of a version 1 file."""
     return JsonFileStore(path, upgrade)
 
 
@@ -96,8 +95,7 @@ class _State:
 
 
 class _Change:
-    """A change on its way into a commit that it may share with others. Its event is set when it is answered, or when
-    it is its turn to commit for all that wait."""
+    """A change on its way into a commit. Its event is set when it is answered, or when it is its turn to lead."""
 
     def __init__(self, keys: Sequence[str], decide: Decide) -> None:
         self.keys = keys

@@ -1,0 +1,124 @@
+"""The law of the house (docs/ARCHITECTURE.md), read from the code itself."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.service import ROOT
+
+# Who may import whom among our own; a folder is a ring.
+ALLOWED = {
+    "domain": {"domain"},
+    "config": {"domain"},
+    "storage": {"domain"},
+    "operations": {"domain", "storage"},
+    "web": {"config", "domain", "operations", "storage", "web"},
+    "legacy": {"config", "domain", "operations", "storage", "web"},
+    "app": {"config", "legacy", "storage", "web"},
+    "gunicorn.conf": {"config", "web"},
+}
+PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "json", "re", "typing"} | {
+    "orjson", "pydantic", "pydantic_core", "typing_extensions",
+}  # fmt: skip
+IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
+WIRING = {"Settings", "open_store", "create_app", "JsonFileStore", "from_environment"}
+
+
+def ring(path: Path) -> str:
+    parts = path.relative_to(ROOT).parts
+    return parts[0] if len(parts) > 1 else path.stem
+
+
+def sources() -> list[Path]:
+    """Every Python file of the service itself."""
+    files = [*ROOT.glob("*.py"), *(ROOT / "domain").rglob("*.py"), *(ROOT / "web").rglob("*.py")]
+    assert len(files) > 15
+    return sorted(files)
+
+
+FILES = pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def imported(module: ast.AST) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            yield (node.module or "").split(".")[0]
+
+
+def called(node: ast.AST) -> Iterator[str]:
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            function = call.func
+            yield function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+@FILES
+def test_imports_go_one_way(path: Path) -> None:
+    ours = set(imported(tree(path))) & ALLOWED.keys()
+    assert ours <= ALLOWED[ring(path)], ours - ALLOWED[ring(path)]
+
+
+@FILES
+def test_nothing_is_imported_inside_a_function(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert not list(imported(node)), node.name
+
+
+def test_every_file_can_be_the_first_that_is_imported() -> None:
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources()]
+    for module in modules:
+        if not module.startswith("gunicorn"):
+            subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "domain").rglob("*.py")), ids=lambda path: path.name)
+def test_the_domain_is_pure(path: Path) -> None:
+    module = tree(path)
+    assert set(imported(module)) <= PURE_IMPORTS | {"domain"}
+    assert not set(called(module)) & IMPURE_CALLS
+    assert "environ" not in path.read_text("utf-8").replace("environment", "")
+
+
+@FILES
+def test_no_file_keeps_a_store_settings_or_a_clock_of_its_own(path: Path) -> None:
+    if path.name == "gunicorn.conf.py":  # a module of settings, by gunicorn's rules
+        return
+    statements = [node for node in tree(path).body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    for statement in statements:
+        assert not set(called(statement)) & WIRING
+
+
+def test_files_stay_under_300_lines() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    long = {name: count for name in listed.split() if (count := len((ROOT / name).read_text().splitlines())) >= 300}
+    assert not {name: count for name, count in long.items() if not name.startswith("tests/")}
+
+
+@FILES
+def test_whatever_is_public_says_what_it_gives(path: Path) -> None:
+    module = tree(path)
+    assert ast.get_docstring(module)
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+@pytest.mark.parametrize("template", sorted((ROOT / "web/templates").glob("*")), ids=lambda path: path.name)
+def test_templates_escape_everything_and_load_nothing_from_elsewhere(template: Path) -> None:
+    text = template.read_text("utf-8")
+    assert not re.search(r"\|\s*safe\b|autoescape|Markup", text)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
+    assert "<script" not in text
