@@ -1,0 +1,117 @@
+"""The one place where a record changes."""
+
+import copy
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import rules
+from domain.report import RUN_DEFAULTS, Report
+from domain.server import DESCRIPTIVE, STATUSES, Server, restore_servers
+from tests.storage.records import NOW, server
+
+LATER = "2026-04-26T11:00:00Z"
+
+_text = st.text("abc", max_size=3)
+_files = st.lists(st.sampled_from(["/a", "/b"]), max_size=2, unique=True)
+_status = st.sampled_from(STATUSES)
+_described = st.dictionaries(st.sampled_from(DESCRIPTIVE), _text)
+_pipeline = st.builds(
+    lambda status, described, run: Report(
+        "pipeline", "a", "x", {**RUN_DEFAULTS, **described, **run, "status": status}, {}
+    ),
+    _status,
+    _described,
+    st.fixed_dictionaries({}, optional={"changed_files": _files, "commit_sha": _text, "updated_by": _text}),
+)
+_cron = st.builds(
+    lambda status, rest, described: Report(
+        "cron", "a", "x", {**rest, "status": status}, {**described, "updated_by": "cron"}
+    ),
+    _status,
+    st.fixed_dictionaries({}, optional={"changed_files": _files, "check_interval": st.integers(1, 9)}),
+    _described,
+)
+_legacy = st.builds(
+    lambda status, files, described: Report(
+        "legacy", "a", "x", {"status": status, "changed_files": files, "updated_by": "legacy", "legacy": {}}, described
+    ),
+    _status,
+    _files,
+    _described,
+)
+_reports = _pipeline | _cron | _legacy
+_servers = st.builds(
+    lambda fields, more: server("a/x", **fields, **more),
+    st.fixed_dictionaries(
+        {"status": _status, "changed_files": _files, "branch": _text, "check_interval": st.none() | st.integers(1, 9)}
+    ),
+    st.fixed_dictionaries({}, optional={"legacy": st.just({"drift_count": 1}), "of_a_later_version": _text}),
+)
+
+# What the service writes itself, whatever a report says.
+_OWN = {"timestamp", "revision", "status_since", "legacy_revision", "legacy"}
+_VERDICTS = {
+    "pipeline": {"pipeline_status", "last_pipeline_run"},
+    "legacy": {"pipeline_status", "last_pipeline_run"},
+    "cron": {"drift_status", "last_cron_check"},
+}
+
+
+@given(st.none() | _servers, _reports)
+def test_a_report_changes_neither_the_record_before_nor_itself(before: Server | None, report: Report) -> None:
+    was, said = copy.deepcopy(before), copy.deepcopy(report)
+    rules.apply(before, report, LATER, 7)
+    assert (before, report) == (was, said)
+
+
+@given(_servers, _reports)
+def test_what_a_report_does_not_name_stays(before: Server, report: Report) -> None:
+    after: dict[str, Any] = {**rules.apply(before, report, LATER, 7)}
+    written = report.fields.keys() | _OWN | _VERDICTS[report.source]
+    kept = {name: value for name, value in before.items() if name not in written}
+    assert kept == {name: value for name, value in after.items() if name not in written}
+    assert after.items() >= dict(report.fields).items()
+
+
+@given(st.none() | _servers, _reports)
+def test_the_verdict_and_the_times_are_of_this_report(before: Server | None, report: Report) -> None:
+    after = rules.apply(before, report, LATER, 7)
+    verdict, run = (after["drift_status"], after["last_cron_check"])
+    if report.source != "cron":
+        verdict, run = (after["pipeline_status"], after["last_pipeline_run"])
+    assert (verdict, run) == (report.fields["status"], LATER)
+    assert (after["timestamp"], after["revision"]) == (LATER, 7)
+    assert after["legacy_revision"] == (7 if report.source == "legacy" else 0)
+    assert ("legacy" in after) == (report.source == "legacy")
+
+
+@given(_servers, _reports)
+def test_the_status_is_as_old_as_its_last_change(before: Server, report: Report) -> None:
+    after = rules.apply(before, report, LATER, 7)
+    assert after["status_since"] == (NOW if after["status"] == before["status"] else LATER)
+    assert after["first_seen"] == before["first_seen"] == NOW
+
+
+@given(_reports)
+def test_the_first_report_makes_a_record_that_the_file_can_hold(report: Report) -> None:
+    after = rules.apply(None, report, LATER, 7)
+    assert restore_servers({"a/x": after}) == {"a/x": after}
+    assert (after["first_seen"], after["status_since"]) == (LATER, LATER)
+    fields: dict[str, Any] = {**after}
+    assert fields.items() >= {**report.on_creation, **report.fields}.items()
+
+
+@given(_servers, _reports)
+def test_the_same_report_again_changes_nothing_but_its_revision(before: Server, report: Report) -> None:
+    once = rules.apply(before, report, LATER, 7)
+    twice = rules.apply(once, report, LATER, 8)
+    assert {**twice, "revision": 7, "legacy_revision": once["legacy_revision"]} == once
+
+
+def test_what_is_written_only_on_creation_is_not_written_again() -> None:
+    report = Report("cron", "a", "x", {"status": "synced"}, {"environment": "prod", "updated_by": "cron"})
+    assert rules.apply(None, report, LATER, 1)["environment"] == "prod"
+    after = rules.apply(server("a/x", environment="dev"), report, LATER, 1)
+    assert (after["environment"], after["updated_by"]) == ("dev", "pipeline")
