@@ -1,6 +1,7 @@
 """What an operator sees of the file, and what becomes of what an operator does to it."""
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,21 @@ def test_a_line_edited_in_place_is_taken_over(path: Path) -> None:
     path.with_name("edited").write_text(edited)
     path.with_name("edited").replace(path)
     assert store.snapshot() == Snapshot(2, {"a/x": server("a/x", branch="next"), "b/x": server("b/x", branch="main")})
+
+
+def test_a_commit_that_leaves_inode_size_and_time_alike_is_noticed_by_its_revision(path: Path) -> None:
+    """The clock of the kernel ticks in milliseconds, and a freed inode is used again."""
+    store = opened(path)
+    put(store, server("a/x", branch="main"))
+    content, before = path.read_bytes(), path.stat()
+    with path.open("r+b") as file:
+        file.write(
+            content.replace(b'"revision":1,', b'"revision":2,', 1).replace(b'"branch":"main"', b'"branch":"next"')
+        )
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+    assert store.snapshot() == Snapshot(2, {"a/x": server("a/x", branch="next")})
 
 
 def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice(path: Path) -> None:
