@@ -19,7 +19,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 if workers < 1:
     sys.exit(f"WEB_CONCURRENCY={workers}: the service needs at least one worker.")
 worker_class = "gthread"
-threads = 16
+threads = 32
 
 # The most that gunicorn takes: a filter of many hosts makes a long line.
 limit_request_line = 8190
