@@ -103,7 +103,7 @@ class _Change:
         self.keys = keys
         self.decide = decide
         self.event = threading.Event()
-        self.answer: Commit | Exception | None = None
+        self.answer: Commit | BaseException | None = None
 
 
 class JsonFileStore:
@@ -161,7 +161,7 @@ class JsonFileStore:
                         if known.is_upgraded:
                             self._keep_version_1()
                         self._write(document)
-        except Exception as error:  # noqa: BLE001 - what stops the shared commit stops every change in it
+        except BaseException as error:  # noqa: BLE001 - what stops the shared commit stops every change in it
             batch = batch or self._waiting[:]
             answers = [error] * len(batch)
         for change, answer in zip(batch, answers, strict=True):
@@ -269,9 +269,9 @@ class JsonFileStore:
             raise Unavailable(f"The store {self._path.name} cannot be {doing}: {error.strerror}.") from error
 
 
-def _after(document: Document, batch: Sequence[_Change]) -> tuple[Document, list[Commit | Exception]]:
+def _after(document: Document, batch: Sequence[_Change]) -> tuple[Document, list[Commit | BaseException]]:
     """The document after the changes, the same object where nothing is to be written, and an answer for each."""
-    revision, changes, answers = document.revision, dict[str, Server | None](), list[Commit | Exception]()
+    revision, changes, answers = document.revision, dict[str, Server | None](), list[Commit | BaseException]()
     for change in batch:
         before = {key: changes[key] if key in changes else document.servers.get(key) for key in change.keys}
         try:

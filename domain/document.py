@@ -65,6 +65,7 @@ def _read_changed_lines(content: bytes, known: Document) -> Document | None:
     lines = {line[1 : line.find(b'":')].decode("ascii", "replace"): line for line in body.split(_BETWEEN)}
     try:
         members = orjson.loads(head + b"}")
+        revision = _take_revision(members)
         if "servers" in members or len(lines) <= body.count(_BETWEEN):  # what stands twice counts once
             return None
         changed = {key: line for key, line in lines.items() if known.lines.get(key) != line}
@@ -73,7 +74,8 @@ def _read_changed_lines(content: bytes, known: Document) -> Document | None:
         )
     except ValueError:
         return None
-    return _document(members, {key: fresh.get(key) or known.servers[key] for key in lines}, lines)
+    servers = {key: fresh.get(key) or known.servers[key] for key in lines}
+    return Document(revision, _in_order(servers), _in_order(lines), members)
 
 
 def _read_whole(content: bytes, upgrade: Upgrade) -> Document:
@@ -86,22 +88,24 @@ def _read_whole(content: bytes, upgrade: Upgrade) -> Document:
         server = upgrade(members)
         if server is None:
             raise ValueError("it is neither of version 2.0 nor of version 1")
-        servers = {server_key(server["server_group"], server["host"]): server}
-        return Document(server["revision"], servers, _lines(servers), is_upgraded=True)
+        migrated = {server_key(server["server_group"], server["host"]): server}
+        return Document(server["revision"], migrated, _lines(migrated), is_upgraded=True)
+    revision = _take_revision(members)
     stored = members.pop("servers", None)
     if not isinstance(stored, dict):
         raise ValueError('it has no object "servers"')
-    servers = restore_servers(stored)
-    return _document(members, servers, _lines(servers))
+    servers = _in_order(restore_servers(stored))
+    return Document(revision, servers, _lines(servers), members)
 
 
-def _document(members: dict[str, Any], servers: Mapping[str, Server], lines: Mapping[str, bytes]) -> Document:
+def _take_revision(members: dict[str, Any]) -> int:
+    """The revision of a file of this version, taken out of its members together with the version."""
     version, revision = members.pop("version", None), members.pop("revision", 0)
     if version != VERSION:
         raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")
-    if type(revision) is not int or revision < 0:
+    if type(revision) is not int or not 0 <= revision < 2**63:
         raise ValueError('its "revision" is no whole number')
-    return Document(revision, _in_order(servers), _in_order(lines), members)
+    return revision
 
 
 def _in_order(by_key: Mapping[str, Value]) -> Mapping[str, Value]:

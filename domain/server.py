@@ -94,6 +94,7 @@ _BLANK: Mapping[str, Any] = {
     "revision": 0,
     "legacy_revision": 0,
 }
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _STORED = TypeAdapter(dict[str, Server])
 
 
@@ -140,7 +141,7 @@ def time_text(seconds: int) -> str:
 
 def read_time(text: object) -> str | None:
     """An RFC 3339 time (no zone means UTC) in the one form; None if it is none."""
-    if not isinstance(text, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", text):
+    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text.upper())

@@ -101,6 +101,16 @@ def test_what_a_decision_raises_reaches_its_caller_and_stores_nothing(store: Sto
     assert store.snapshot() == before
 
 
+def test_a_change_whose_thread_is_ended_does_not_stop_the_next(store: Store) -> None:
+    def end(_before: object, _revision: int) -> Mapping[str, Server | None]:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        store.change(["a/x"], end)
+    put(store, server("a/x"))
+    assert store.get("a/x") == server("a/x")
+
+
 def test_a_refused_change_consumes_no_revision(store: Store) -> None:
     put(store, server("a/x"))
     with pytest.raises(Refused):

@@ -126,7 +126,7 @@ def test_members_of_a_wrong_type_count_as_missing(path: Path) -> None:
         ({**V1, "server": ["x"]}, "server must be 1 to 253 of"),
         ({**V1, "repo": "a\x07"}, "repo must be a string"),
         ({"foo": 1}, "neither of version 2.0 nor of version 1"),
-        ({**V1, "version": "1.0"}, "servers"),
+        ({**V1, "version": "1.0"}, "its version is '1.0'"),
         ([V1], "no JSON object"),
     ],
 )
