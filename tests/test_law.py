@@ -71,6 +71,18 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 @FILES
+def test_the_store_is_known_by_its_contract_alone(path: Path) -> None:
+    """Only app.py chooses an implementation."""
+    names = {
+        name.name
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module == "storage"
+        for name in node.names
+    }
+    assert names <= ({"Store", "open_store"} if path.name == "app.py" else {"Store", "Records"})
+
+
+@FILES
 def test_nothing_is_imported_inside_a_function(path: Path) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
