@@ -175,10 +175,8 @@ class JsonFileStore:
     def check(self) -> None:
         self._read()
         with self._locked(), self._explained("written"):
-            try:
-                self._write_temporary(bytes(PROBE_BYTES))
-            finally:
-                self._temporary.unlink(missing_ok=True)
+            self._write_temporary(bytes(PROBE_BYTES))
+            self._temporary.unlink()
 
     def close(self) -> None:
         """Nothing is held between two calls."""
@@ -192,7 +190,7 @@ class JsonFileStore:
 
     def _load(self) -> Document:
         """The file as it is now; read again only when it changed. A damaged one is Unavailable until it is mended."""
-        with self._loading, self._explained("read"):
+        with self._explained("read"):
             state = self._state  # once: a writer may put a newer one in its place meanwhile
             try:
                 file = self._path.open("rb", buffering=0)
@@ -204,7 +202,10 @@ class JsonFileStore:
                 head = file.read(HEAD_BYTES)
                 signature = _signature(os.fstat(file.fileno()), head)
                 if signature != state.signature:
-                    self._state = state = self._understood(signature, head + file.read(), state.document)
+                    with self._loading:  # one reads it, the others find it read
+                        state = self._state
+                        if signature != state.signature:
+                            self._state = state = self._understood(signature, head + file.read(), state.document)
             if state.damage:
                 raise Unavailable(state.damage)
             return state.document
