@@ -195,8 +195,8 @@ class DriftCheck:
         git(self.folder / "origin", "add", "--all")
         git(self.folder / "origin", "commit", "--quiet", "--allow-empty", "--message=change")
 
-    def run(self, shell: str = "sh", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the script as cron would."""
+    def run(self, *shell: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the script as cron would, by `sh` unless another command is given to run it."""
         settings = {
             "STATUS_URL": self.status_url,
             "SERVER_GROUP": "rsyslog-drift",
@@ -204,4 +204,4 @@ class DriftCheck:
             "CHECKOUT": str(self.folder / "checkout"),
             "TARGET": str(self.target),
         }
-        return run([shell, self.folder / "gitops-drift"], self.folder, settings | environment)
+        return run([*(shell or ["sh"]), self.folder / "gitops-drift"], self.folder, settings | environment)
