@@ -122,6 +122,7 @@ def document(app: Flask) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     schemas = {name: schema for (name, _), schema in references.items()}
+    # A typed dict can add to another and not leave out: the row is declared with this one, and shown without it.
     definitions["$defs"]["Row"]["properties"].pop("changed_files")
     definitions["$defs"]["Row"]["required"].remove("changed_files")
     paths: dict[str, Any] = {}
