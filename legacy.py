@@ -16,13 +16,14 @@ from config import Settings
 from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
-from domain.report import MAX_TEXT, Name, Report, Text, parse_json, printable, without_doubles
+from domain.report import MAX_TEXT, Report, Text, parse_json, printable, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
     NAME_PATTERN,
     STATUSES,
     LegacyPost,
+    Name,
     Server,
     Status,
     Time,

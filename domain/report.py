@@ -20,6 +20,7 @@ from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
     NAME_PATTERN,
+    Name,
     Status,
     Validation,
     server_key,
@@ -36,8 +37,9 @@ _KNOWN = frozenset(FIELDS)
 Source = Literal["pipeline", "cron", "legacy"]
 
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
-_TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_TEXT_PATTERN = rf"^[^{_CONTROL}]*$"
+_CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}]")
 _URL_PATTERN = r"^(https?://[^\s\x00-\x20\x7f-\x9f]+)?$"
 
 
@@ -69,7 +71,6 @@ def _whole(number: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_TEXT_PATTERN)]
 Message = Annotated[str, AfterValidator(cut), AfterValidator(printable)]
 Url = Annotated[str, Field(max_length=MAX_TEXT, pattern=_URL_PATTERN, description="An http or https address.")]

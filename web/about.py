@@ -1,6 +1,7 @@
 """GET /, /openapi.json and /docs: what there is, for people and programs."""
 
 from functools import cache
+from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
 from typing_extensions import TypedDict
@@ -57,8 +58,12 @@ def routes(store: Store) -> Blueprint:
     blueprint = Blueprint("about", __name__)
 
     @cache
-    def openapi_bytes() -> Ready:
-        return Ready(json_bytes(document(current_app)))
+    def described() -> dict[str, Any]:
+        return document(current_app)
+
+    @cache
+    def described_bytes() -> Ready:
+        return Ready(json_bytes(described()))
 
     @blueprint.get("/")
     @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT, is_page=True))
@@ -79,12 +84,12 @@ def routes(store: Store) -> Blueprint:
     @blueprint.get("/openapi.json")
     @describes(Description("This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304)))
     def openapi() -> Response:
-        return reading(openapi_bytes())
+        return reading(described_bytes())
 
     @blueprint.get("/docs")
     @describes(Description("This document as a page", None, None, is_page=True))
     def docs() -> Response:
-        return _page("docs.html", document=document(current_app), base_url=request.host_url.rstrip("/"))
+        return _page("docs.html", document=described(), base_url=request.host_url.rstrip("/"))
 
     return blueprint
 

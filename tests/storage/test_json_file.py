@@ -194,7 +194,12 @@ def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice
     backup.replace(path)
     assert store.snapshot() == Snapshot(7, {"a/x": server("a/x")})
     given = list[int]()
-    store.change(["c/x"], lambda _before, revision: given.append(revision) or {"c/x": server("c/x")})  # type: ignore[func-returns-value]
+
+    def decide(_before: object, revision: int) -> dict[str, Any]:
+        given.append(revision)
+        return {"c/x": server("c/x")}
+
+    store.change(["c/x"], decide)
     assert given == [8]
     assert opened(path).snapshot().revision == 8
 
