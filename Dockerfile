@@ -7,8 +7,9 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir -r requirements.txt
 
 # The service reads its version from the changelog.
-COPY app.py config.py gunicorn.conf.py legacy.py operations.py storage.py CHANGELOG.md ./
+COPY app.py config.py gunicorn.conf.py legacy.py operations.py CHANGELOG.md ./
 COPY domain/ domain/
+COPY storage/ storage/
 COPY web/ web/
 
 # The code belongs to root, so the service cannot change it; a checkout under a strict umask must still be readable.

@@ -5,10 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint demo bench clean
+.PHONY: help run test lint demo bench bench-peers clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/run.done ## serve on BIND (default 127.0.0.1:5000) with data/status.json
 	@mkdir -p data
@@ -25,8 +25,11 @@ lint: $(VENV)/dev.done ## check style and types
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
 	$(BIN)/python -m tests.process.day
 
-bench: $(VENV)/dev.done ## measure the service against a bare route and the obvious program
-	$(BIN)/python -m bench
+bench: $(VENV)/dev.done ## measure the service against its goals and its peers; PART= names one part
+	$(BIN)/python -m bench $(PART)
+
+bench-peers: ## install what bench measures with and against, on Debian and as root
+	apt-get install -y --no-install-recommends wrk prometheus-pushgateway etcd-server
 
 clean: ## remove the virtual environment and every cache; the data stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

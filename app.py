@@ -1,5 +1,6 @@
 """The only file that knows everyone: settings, store and clock in, a Flask app out."""
 
+import atexit
 import os
 import time
 from collections.abc import Callable
@@ -22,7 +23,9 @@ def create_app(
     its routes answer 503 until it is mended.
     """
     settings = settings or Settings.from_environment(os.environ)
-    store = store or open_store(settings.store, legacy.upgrade(settings, clock))
+    if store is None:
+        store = open_store(settings.store, legacy.upgrade(settings, clock))
+        atexit.register(store.close)
 
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
@@ -32,7 +35,7 @@ def create_app(
         logs.register(app)
     for blueprint in (
         reports.routes(store, settings, clock),
-        status.routes(store),
+        status.routes(store, clock),
         legacy.routes(store, settings, clock),
         health.routes(store),
         about.routes(store),

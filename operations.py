@@ -1,14 +1,15 @@
 """What a caller may ask of the service: one function a verb."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain import rules
 from domain.errors import NotFound
+from domain.history import Entry, change_entry, deletion_entry
 from domain.query import Query, Summary, summarize
 from domain.report import Report
 from domain.server import Server, server_key, time_text
-from storage import Records, Store
+from storage import Changes, Decision, Records, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,14 @@ def report(store: Store, now: float, reports: Sequence[Report]) -> Reported:
     """Apply the reports in order and store them in one commit. Returns when they are on disk."""
     time = time_text(int(now))
 
-    def decide(before: Mapping[str, Server | None], revision: int) -> Mapping[str, Server | None]:
-        after = dict(before)
-        for index, one in enumerate(reports):
-            after[one.key] = rules.apply(after[one.key], one, time, revision + index)
-        return after
+    def decide(before: Changes, revision: int) -> Decision:
+        after, history = dict(before), list[Entry]()
+        for number, one in enumerate(reports, revision):
+            known = after[one.key]
+            after[one.key] = server = rules.apply(known, one, time, number)
+            if entry := change_entry(known, server, one.source):
+                history.append(entry)
+        return Decision(after, history)
 
     commit = store.change([one.key for one in reports], decide)
     stored = [server for one in reports if (server := commit.after[one.key])]
@@ -70,14 +74,15 @@ def summary(store: Store, query: Query) -> Summary:
     return summarize(find(store, query).servers.values())
 
 
-def delete(store: Store, server_group: str, host: str) -> None:
-    """Take a decommissioned server out of every reading. Raises NotFound."""
+def delete(store: Store, now: float, server_group: str, host: str) -> None:
+    """Take a decommissioned server out of every reading; its history stays. Raises NotFound."""
     key = server_key(server_group, host)
 
-    def decide(before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
-        if before[key] is None:
+    def decide(before: Changes, revision: int) -> Decision:
+        server = before[key]
+        if server is None:
             raise _unknown(server_group, host)
-        return {key: None}
+        return Decision({key: None}, [deletion_entry(server, revision, time_text(int(now)))])
 
     store.change([key], decide)
 

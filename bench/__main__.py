@@ -1,14 +1,10 @@
 """`make bench`: one table of goals and medians. Only ratios within one run count: machines are noisy."""
 
 import contextlib
-import json
 import os
 import platform
-import re
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,118 +13,149 @@ from pathlib import Path
 
 import requests
 
-from tests.process.service import ROOT, free_port, wait_until_it_answers
+from bench import programs
+from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, rate, reports_beside
 
-SERVERS = 1_000
-ROUNDS = 5
-SECONDS = 4
-CONNECTIONS = 32
-WORKERS = 2
+ROUNDS = 2
+FLEETS = (100, 10_000, 100_000)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One line of the table. `measured` is None where the peer is not installed; a `most` must not be exceeded."""
 
     what: str
     goal: float
-    measured: float
+    measured: float | None
     note: str
+    is_most: bool = False
+
+    def __str__(self) -> str:
+        if self.measured is None:
+            return f"| {self.what} | {self.goal:,} | - | not measured | {self.note} |"
+        passes = self.measured <= self.goal if self.is_most else self.measured >= self.goal
+        sign, verdict = "≤" if self.is_most else "≥", "pass" if passes else "short"
+        return f"| {self.what} | {sign} {self.goal:,} | {self.measured:,.2f} | {verdict} | {self.note} |"
 
 
-@contextlib.contextmanager
-def serving(application: str, store: Path) -> Iterator[str]:
-    """The base URL of an application under the service's own gunicorn settings, without a line a request."""
-    port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "STATUS_STORE": str(store),
-        "STATUS_ACCESS_LOG": "off",
-        "WEB_CONCURRENCY": str(WORKERS),
-    }
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
-    with store.with_suffix(".log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        wait_until_it_answers(f"http://127.0.0.1:{port}/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def rate(url: str, script: str | None = None) -> float:
-    """Answers a second under load. An answer that is no 2xx or 3xx ends the bench: it would count as fast."""
-    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", *(["-s", f"bench/{script}"] if script else []), url]
-    environment = {**os.environ, "SERVERS": str(SERVERS)}
-    output = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in output or "Socket errors" in output:
-        sys.exit(f"{url} did not answer every request:\n{output}")
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0])
-
-
-def filled(base: str) -> None:
-    """Put SERVERS servers on the board."""
-    fleet = [{"server_group": f"group-{n % 20}", "host": f"host-{n}", "changed_files": []} for n in range(SERVERS)]
-    requests.post(f"{base}/status/cron", json=fleet, timeout=60).raise_for_status()
-
-
-def measured(folder: Path) -> list[Row]:
-    """Every row, each round all of them in turn, so that a slow minute hits all alike."""
-    reports, bare, obvious, reads, bare_reads = [], [], [], [], []
-    obvious_store = folder / "obvious.json"
-    obvious_store.write_text(
-        json.dumps({f"group/{n}": {"server_group": "group", "host": str(n)} for n in range(SERVERS)})
-    )
-    ready = folder / "ready.json"
-    with (
-        serving("app:app", folder / "status.json") as service,
-        serving("bench.peers:obvious()", obvious_store) as simple,
-    ):
-        filled(service)
-        ready.write_bytes(requests.get(f"{service}/status", timeout=60).content)
-        with serving("bench.peers:bare()", ready) as plain:
-            for _ in range(ROUNDS):
-                reports.append(rate(service, "reports.lua"))
-                bare.append(rate(plain, "reports.lua"))
-                obvious.append(rate(simple, "reports.lua"))
-                reads.append(rate(f"{service}/status"))
-                bare_reads.append(rate(f"{plain}/status"))
-    return [
-        Row(f"stored reports a second at {SERVERS:,} servers", 1_000, statistics.median(reports), "absolute"),
-        Row("the same / bare Flask", 0.75, ratio(reports, bare), f"bare {statistics.median(bare):,.0f}/s"),
-        Row(
-            "the same / the obvious program", 1, ratio(reports, obvious), f"obvious {statistics.median(obvious):,.0f}/s"
-        ),
-        Row(
-            "GET /status / bare with the same ready bytes",
-            0.8,
-            ratio(reads, bare_reads),
-            f"{statistics.median(reads):,.0f}/s against {statistics.median(bare_reads):,.0f}/s",
-        ),
-    ]
-
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+def ratio(what: str, goal: float, ours: Sequence[float], theirs: Sequence[float], peer: str) -> Row:
     """The median of the ratios, round by round."""
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    measured = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    note = f"{statistics.median(ours):,.0f}/s, {peer} {statistics.median(theirs):,.0f}/s"
+    return Row(what, goal, measured, note)
 
 
-def main() -> None:
-    """Measure and print."""
+def stored_reports(folder: Path) -> Iterator[Row]:
+    """Reports, one a request, at each size of a fleet; each round all sizes in turn, so that a slow minute hits all."""
+    ours: dict[int, list[float]] = {servers: [] for servers in FLEETS}
+    theirs: dict[int, list[float]] = {servers: [] for servers in FLEETS}
+    with contextlib.ExitStack() as stack:
+        bare = stack.enter_context(programs.bare(folder / "none"))
+        services = {}
+        for servers in FLEETS:
+            (folder / str(servers)).mkdir()
+            services[servers] = stack.enter_context(programs.service(folder / str(servers)))
+            fill(services[servers].url, servers)
+        for _ in range(ROUNDS):
+            for servers in FLEETS:
+                ours[servers].append(rate(services[servers].url, "reports.lua", servers))
+                theirs[servers].append(rate(bare.url, "reports.lua", servers))
+        largest = services[FLEETS[-1]]
+        requests.get(f"{largest.url}/status", timeout=60).raise_for_status()
+        memory = largest.memory()
+    with programs.service(folder / str(FLEETS[-1])) as again:
+        ready = again.seconds_to_ready
+    for servers in FLEETS:
+        yield ratio(f"stored reports / bare, {servers:,} servers", 0.75, ours[servers], theirs[servers], "bare")
+    small, large = ours[FLEETS[0]], ours[FLEETS[-1]]
+    yield ratio("stored reports, 100,000 servers / 100 servers", 0.9, large, small, "at 100")
+    yield Row("memory of a worker at 100,000 servers, once it has sent them all", 400, memory, "MB", is_most=True)
+    yield Row("from start to ready at 100,000 servers", 3, ready, "seconds", is_most=True)
+
+
+def obvious(folder: Path) -> Iterator[Row]:
+    """Reports against the program that everybody writes first."""
+    ours, theirs = [], []
+    with programs.service(folder) as service, programs.obvious(folder) as peer:
+        fill(service.url, 1_000)
+        fill(peer.url, 1_000)
+        for _ in range(ROUNDS):
+            ours.append(rate(service.url, "reports.lua", 1_000))
+            theirs.append(rate(peer.url, "reports.lua", 1_000))
+    yield ratio("stored reports / the obvious program, 1,000 servers", 1, ours, theirs, "obvious")
+
+
+def herds(folder: Path) -> Iterator[Row]:
+    """Everybody at once."""
+    ours, theirs = [], []
+    with programs.service(folder) as service, programs.bare(folder / "none") as bare:
+        fill(service.url, HERD)
+        for _ in range(ROUNDS):
+            ours.append(herd(service.url))
+            theirs.append(herd(bare.url))
+        stored = requests.get(f"{service.url}/status/herd", timeout=60).json()
+    if len(stored) != HERD:
+        sys.exit(f"A herd of {HERD} was answered, and {len(stored)} are on the board.")
+    yield ratio(f"a herd of {HERD:,} connections / bare", 0.7, ours, theirs, "bare")
+
+
+def peers(folder: Path) -> Iterator[Row]:
+    """Against programs that store the like: arrays against etcd, single reports against the Pushgateway."""
+    arrays, puts, reports, pushes = [], [], [], []
+    with programs.service(folder) as service, programs.etcd() as etcd, programs.pushgateway() as pushgateway:
+        fill(service.url, 1_000)
+        for _ in range(ROUNDS):
+            if etcd:
+                arrays.append(50 * rate(service.url, "arrays.lua", 1_000))
+                puts.append(rate(etcd.url, "etcd.lua", 1_000))
+            if pushgateway:
+                reports.append(rate(service.url, "reports.lua", 1_000))
+                pushes.append(rate(pushgateway.url, "pushes.lua", 1_000))
+    against_etcd = "servers stored in arrays of 50 / etcd puts"
+    against_pushgateway = "stored reports / Pushgateway pushes, 1,000 groups"
+    missing = "make bench-peers installs it"
+    yield ratio(against_etcd, 3, arrays, puts, "etcd") if puts else Row(against_etcd, 3, None, missing)
+    if pushes:
+        yield ratio(against_pushgateway, 10, reports, pushes, "Pushgateway")
+    else:
+        yield Row(against_pushgateway, 10, None, missing)
+
+
+def readings(folder: Path) -> Iterator[Row]:
+    """The board of 10,000 servers against a route that answers the same bytes."""
+    quiet, beside, theirs = [], [], []
+    with programs.service(folder) as service:
+        fill(service.url, 10_000)
+        ready = folder / "ready.json"
+        ready.write_bytes(requests.get(f"{service.url}/status", timeout=60).content)
+        with programs.bare(ready) as bare:
+            for _ in range(ROUNDS):
+                quiet.append(rate(f"{service.url}/status"))
+                theirs.append(rate(f"{bare.url}/status"))
+                with reports_beside(service.url, 10_000):
+                    beside.append(rate(f"{service.url}/status"))
+    yield ratio("GET /status of 10,000 servers / the same ready bytes, quiet", 0.8, quiet, theirs, "bare")
+    busy = f"the same while {REPORTS_BESIDE} reports a second come in"
+    yield ratio(busy, 0.4, beside, theirs, "bare, quiet,")
+
+
+PARTS = {part.__name__: part for part in (stored_reports, obvious, herds, peers, readings)}
+
+
+def main(names: Sequence[str]) -> None:
+    """Measure the parts that are named, or all, and print the table."""
     if not shutil.which("wrk"):
         sys.exit("make bench needs wrk: apt-get install wrk")
-    with tempfile.TemporaryDirectory() as folder:
-        rows = measured(Path(folder))
-    print(
-        f"\n{os.cpu_count()} cores, Python {platform.python_version()}, {WORKERS} workers, {CONNECTIONS} connections,"
-    )
+    rows = []
+    for name in names or PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += list(PARTS[name](Path(folder)))
+    python = platform.python_version()
+    print(f"{os.cpu_count()} cores, Python {python}, {programs.WORKERS} workers, {CONNECTIONS} connections,")
     print(f"medians of {ROUNDS} rounds of {SECONDS} s each, the load on the same machine.\n")
-    print("| what | goal | measured | | baseline |\n|---|---|---|---|---|")
-    for row in rows:
-        verdict = "pass" if row.measured >= row.goal else "short"
-        print(f"| {row.what} | {row.goal:,} | {row.measured:,.2f} | {verdict} | {row.note} |")
+    print("| what | goal | measured | | |\n|---|---|---|---|---|")
+    print(*rows, sep="\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

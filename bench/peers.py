@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Flask, Response, jsonify, request
 
 STORE = Path(os.environ["STATUS_STORE"])
 
@@ -21,11 +21,15 @@ def bare() -> Flask:
 
     @app.post("/status/cron")
     def report() -> Response:
-        return Response(json.dumps(json.loads(request.get_data())), mimetype="application/json")
+        return jsonify(request.get_json())
 
     @app.get("/status")
     def read() -> Response:
         return Response(ready, mimetype="application/json")
+
+    @app.get("/health")
+    def health() -> Response:
+        return Response("ok")
 
     return app
 
@@ -36,14 +40,14 @@ def obvious() -> Flask:
 
     @app.post("/status/cron")
     def report() -> Response:
-        posted = json.loads(request.get_data())
+        posted = request.get_json()
         with STORE.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             servers = json.loads(STORE.read_text()) if STORE.exists() else {}
             servers[f"{posted['server_group']}/{posted['host']}"] = posted
             STORE.with_suffix(".tmp").write_text(json.dumps(servers))
             STORE.with_suffix(".tmp").replace(STORE)
-        return Response(json.dumps(posted), mimetype="application/json")
+        return jsonify(posted)
 
     @app.get("/health")
     def health() -> Response:

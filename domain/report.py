@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from domain.errors import Invalid
+from domain.history import Source
 from domain.server import (
     DESCRIPTIVE,
     FIELDS,
@@ -34,7 +35,6 @@ MAX_IGNORED = 100
 
 _KNOWN = frozenset(FIELDS)
 
-Source = Literal["pipeline", "cron", "legacy"]
 
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -165,9 +165,9 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Invalid(f"The body is not strict JSON in UTF-8: {error}.") from None
-    if _is_deeper(value, MAX_DEPTH):
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise Invalid(f"The body nests deeper than {MAX_DEPTH} levels.")
-    json.loads(body, object_pairs_hook=_refuse_doubles, parse_int=str)
+    _SECOND_PASS.decode(body.decode())
     return value
 
 
@@ -231,6 +231,9 @@ def _refuse_doubles(pairs: list[tuple[str, Any]]) -> None:
     if len(set(names)) != len(names):
         double = next(name for name in names if names.count(name) > 1)
         raise Invalid(f"The name {double[:80]!r} stands twice in one object of the body.")
+
+
+_SECOND_PASS = json.JSONDecoder(object_pairs_hook=_refuse_doubles, parse_int=str)
 
 
 def _headline(problems: Mapping[str, str]) -> str:

@@ -95,7 +95,7 @@ _BLANK: Mapping[str, Any] = {
     "legacy_revision": 0,
 }
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-_STORED = TypeAdapter(dict[str, Server])
+_STORED = TypeAdapter(Server)
 
 
 def server_key(server_group: str, host: str) -> str:
@@ -109,24 +109,28 @@ def new_server(server_group: str, host: str, now: str) -> Server:
     return cast(Server, {**_BLANK, "server_group": server_group, "host": host, **times})
 
 
-def restore_servers(stored: Mapping[str, Any]) -> dict[str, Server]:
+def restore_servers(stored: dict[str, Any]) -> dict[str, Server]:
     """Records as they stand in a file, by key, completed with the defaults of the fields they lack.
 
-    Raises ValueError with a sentence that names the first record that is none.
+    Takes them out of `stored` one by one, so that a large fleet is not held twice. Raises ValueError with a sentence
+    that names the first record that is none.
     """
-    try:
-        servers = _STORED.validate_python({key: _completed(record) for key, record in stored.items()})
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        key, *field = (str(part) for part in problem["loc"])
-        raise ValueError(f"the record {key!r} is wrong at {'.'.join(field) or 'its top'}: {problem['msg']}") from None
-    for key, server in servers.items():
+    servers = dict[str, Server]()
+    for key in list(stored):
+        try:
+            server = _STORED.validate_python(completed(stored.pop(key)))
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(str(part) for part in problem["loc"]) or "its top"
+            raise ValueError(f"the record {key!r} is wrong at {field}: {problem['msg']}") from None
         if key != server_key(server["server_group"], server["host"]):
             raise ValueError(f"the record {key!r} holds the names of another server")
+        servers[key] = server
     return servers
 
 
-def _completed(record: Any) -> Any:
+def completed(record: Any) -> Any:
+    """A stored record with the defaults of the fields that it lacks; what is no object is left as it is."""
     if not isinstance(record, dict):
         return record
     since = record.get("timestamp")

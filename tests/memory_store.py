@@ -1,10 +1,12 @@
 """The Store contract made visible: a lock, a dict and a number. Nothing survives the process."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from domain.history import Entry
 from domain.server import Server
-from storage import Commit, Decide, Snapshot
+from storage import Commit, Snapshot
+from storage.contract import Decide
 
 
 class MemoryStore:
@@ -13,6 +15,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._snapshot = Snapshot(0, {})
+        self._history = list[Entry]()
 
     def get(self, key: str) -> Server | None:
         return self._snapshot.records.get(key)
@@ -23,10 +26,14 @@ class MemoryStore:
     def change(self, keys: Sequence[str], decide: Decide) -> Commit:
         with self._lock:
             before = {key: self.get(key) for key in keys}
-            after = decide(before, self._snapshot.revision + 1)
-            records = _sorted({**self._snapshot.records, **after})
+            decision = decide(before, self._snapshot.revision + 1)
+            records = _sorted({**self._snapshot.records, **decision.records})
             self._snapshot = Snapshot(self._snapshot.revision + len(keys), records)
-            return Commit(before, after)
+            self._history += decision.history
+            return Commit(before, decision.records)
+
+    def events(self, after: int = 0) -> Iterator[Entry]:
+        yield from [entry for entry in self._history if entry["revision"] > after]
 
     def check(self) -> None:
         """Memory is always there."""

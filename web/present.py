@@ -100,7 +100,8 @@ class Rows:
 
     def _row(self, key: str, server: Server) -> tuple[Server, bytes]:
         known = self._rows.get(key)
-        return known if known and known[0] is server else (server, orjson.dumps(row(server)))
+        # A copy: the bytes that orjson hands out keep the kilobytes that they were written in.
+        return known if known and known[0] is server else (server, b"%b" % orjson.dumps(row(server)))
 
 
 def _array(rows: Iterable[tuple[Server, bytes]]) -> Ready:

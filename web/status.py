@@ -1,5 +1,7 @@
 """GET /status and below, /summary, and DELETE of a server."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, request
 
 import operations
@@ -11,7 +13,7 @@ from web.present import FullRecord, Ready, Rows, full, json_bytes, reading
 _READ = (200, 304, 400, 503)
 
 
-def routes(store: Store) -> Blueprint:
+def routes(store: Store, clock: Callable[[], float]) -> Blueprint:
     """The routes that the board is read by."""
     blueprint = Blueprint("status", __name__)
     rows = Rows()
@@ -52,7 +54,7 @@ def routes(store: Store) -> Blueprint:
     @blueprint.delete("/status/<server_group>/<host>")
     @describes(Description("Take a decommissioned server off the board", None, None, statuses=(204, 404, 503)))
     def delete_server(server_group: str, host: str) -> Response:
-        operations.delete(store, server_group, host)
+        operations.delete(store, clock(), server_group, host)
         return Response(status=204)
 
     @blueprint.get("/summary")

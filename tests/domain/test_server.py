@@ -113,10 +113,12 @@ def test_a_stored_record_without_name_or_time_is_refused(field: str) -> None:
         restore_servers({"a/x": record})
 
 
-def test_restoring_leaves_what_it_was_given_as_it_was() -> None:
-    stored: dict[str, Any] = {"a/x": {"server_group": "a", "host": "x", "timestamp": NOW}}
-    restore_servers(stored)
-    assert stored == {"a/x": {"server_group": "a", "host": "x", "timestamp": NOW}}
+def test_restoring_takes_the_records_out_of_what_it_was_given_and_leaves_each_as_it_was() -> None:
+    record = {"server_group": "a", "host": "x", "timestamp": NOW}
+    stored: dict[str, Any] = {"a/x": record}
+    assert restore_servers(stored)
+    assert stored == {}
+    assert record == {"server_group": "a", "host": "x", "timestamp": NOW}
 
 
 @pytest.mark.parametrize("key", ["a/y", "a", "a/x/", "/x", "A/x", "", "a-x"])

@@ -1,6 +1,7 @@
 """A real service for tests: gunicorn with its own settings file, on a free port, over a folder of the test's."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -48,13 +49,26 @@ class Service:
         """Hold every other worker still, so that this one answers whatever is asked meanwhile."""
         others = [other for other in self.workers() if other != worker]
         try:
-            for other in others:
-                os.kill(other, signal.SIGSTOP)
-            wait_until(lambda: all(_state(other) == "T" for other in others), "the other workers stand still")
+            with self._locked():
+                for other in others:
+                    os.kill(other, signal.SIGSTOP)
+                wait_until(lambda: all(_state(other) == "T" for other in others), "the other workers stand still")
             yield
         finally:
             for other in others:
                 os.kill(other, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the store's lock, if it has one by now: who is held still here does not hold it."""
+        try:
+            lock = self.store.with_name(f"{self.store.name}.lock").open("rb")
+        except FileNotFoundError:
+            yield
+            return
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def free_port() -> int:
@@ -87,7 +101,7 @@ def running(
             [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"],
             cwd=ROOT, env=settings, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
-    service = Service(f"http://127.0.0.1:{port}", store, log, process)
+    service = Service(f"http://127.0.0.1:{port}", Path(settings["STATUS_STORE"]), log, process)
     try:
         try:
             wait_until_it_answers(f"{service.url}/health", process)
@@ -123,13 +137,13 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
     wait_until(answers, "the service answers")
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str, pause: float = 0.02) -> None:
     """Return once the condition holds. Raises RuntimeError, with what was waited for, if it never does."""
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(f"Waited in vain until {what}.")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def _state(pid: int) -> str:

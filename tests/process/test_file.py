@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.process.fleet import stored
-from tests.process.service import Service, running
+from tests.process.fleet import stored, wait_until_stored
+from tests.process.service import Service, running, wait_until
 
 WORKERS = 3
 V1 = b"""{
@@ -32,6 +32,7 @@ def service(shared: Service) -> Service:
     """A service with three workers that has nothing in its file but one server."""
     shared.store.unlink(missing_ok=True)
     report(shared, "h-01", "before")
+    wait_until_stored(shared.store, "file/h-01")
     return shared
 
 
@@ -59,7 +60,23 @@ def test_a_backup_that_is_put_back_is_taken_over_by_every_worker(service: Servic
     for answer in through_each_worker(service, "/status"):
         assert [(row["host"], row["commit_sha"]) for row in answer.json()] == [("h-01", "before")]
     report(service, "h-03", "later")
+    wait_until_stored(service.store, "file/h-03")
     assert stored(service.store).keys() == {"file/h-01", "file/h-03"}
+
+
+def test_a_backup_that_one_worker_took_over_and_wrote_on_is_taken_over_by_the_others_too(service: Service) -> None:
+    backup = service.store.with_name("backup.json")
+    backup.write_bytes(service.store.read_bytes())
+    report(service, "h-01", "after")
+    wait_until(lambda: stored(service.store)["file/h-01"]["commit_sha"] == "after", "the file shows it")
+    for answer in through_each_worker(service, "/status/file/h-01"):
+        assert answer.json()["commit_sha"] == "after"
+    backup.replace(service.store)
+    with service.only(service.workers()[0]):
+        report(service, "h-02", "later")
+        wait_until_stored(service.store, "file/h-02")
+    for answer in through_each_worker(service, "/status"):
+        assert [(row["host"], row["commit_sha"]) for row in answer.json()] == [("h-01", "before"), ("h-02", "later")]
 
 
 def test_a_file_changed_by_hand_is_read_anew_by_every_worker(service: Service) -> None:
@@ -98,6 +115,7 @@ def test_a_damaged_file_is_left_as_it_is_and_mending_it_is_enough(service: Servi
     for answer in through_each_worker(service, "/ready"):
         assert answer.status_code == 200
     report(service, "h-02", "mended")
+    wait_until_stored(service.store, "file/h-02")
     assert stored(service.store).keys() == {"file/h-01", "file/h-02"}
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,31 @@ def test_backup_and_restore_are_plain_copies(tmp_path: Path) -> None:
         assert hosts() == ["a"]
         post("c")
         assert hosts() == ["a", "c"]
+
+
+def test_a_store_is_copied_whole_checked_and_compacted_as_the_readme_shows(tmp_path: Path) -> None:
+    copying, checking = (
+        next(block for block in BLOCKS if word in block) for word in ("status.json.journal", "-m storage")
+    )
+
+    def shell(commands: str) -> str:
+        here = commands.replace(".venv/bin/python", sys.executable).replace("data/", f"{tmp_path}/")
+        here = re.sub(r"(?<= )backup\b", f"{tmp_path}/backup", here)
+        result = subprocess.run(["bash", "-e", "-c", here], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    with running(tmp_path) as service:
+        report = '{"server_group": "g", "host": "a"}'
+        subprocess.run(
+            ["curl", "-sS", "--fail", "-H", "Content-Type: application/json", "-d", report, f"{service.url}/status/cron"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        shell(copying)
+        said = shell(checking).splitlines()
+    assert said[0] == "status.json: 1 server at revision 1."
+    assert said[-2:] == ["All is well.", "status.json holds all: 1 server at revision 1. Its journal starts anew."]
+    assert "All is well." in shell(checking.splitlines()[0].replace("data/", "data/backup/"))
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

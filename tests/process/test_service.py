@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.process.fleet import stored
-from tests.process.service import Service, running
+from tests.process.fleet import Fleet, OutsideReader, board, lost, stored, trouble_in_history, wait_until_stored
+from tests.process.service import Service, running, wait_until
 
 WORKERS = 3
 WRITERS = 24
@@ -76,38 +75,9 @@ def test_every_writer_reads_what_it_wrote_while_others_write(service: Service) -
         list(pool.map(write_and_read, range(8)))
 
 
-class OutsideReader(threading.Thread):
-    """Somebody who reads the file again and again: `jq`, a backup, an editor."""
-
-    def __init__(self, store: Path) -> None:
-        super().__init__()
-        self._store = store
-        self._told_to_stop = threading.Event()
-        self.readings = 0
-        self.trouble: list[str] = []
-
-    def run(self) -> None:
-        """Read until told to stop; note what is no JSON, or older than what was read before."""
-        revision, servers = 0, 0
-        while not self._told_to_stop.is_set():
-            try:
-                content = json.loads(self._store.read_bytes())
-            except ValueError as error:
-                self.trouble.append(str(error))
-                break
-            if content["revision"] < revision or len(content["servers"]) < servers:
-                self.trouble.append(f"went back from revision {revision} to {content['revision']}")
-            revision, servers = content["revision"], len(content["servers"])
-            self.readings += 1
-
-    def stop(self) -> None:
-        """Read no more."""
-        self._told_to_stop.set()
-        self.join()
-
-
 def test_many_writers_at_once_lose_nothing_and_the_file_is_whole_at_every_moment(service: Service) -> None:
     report(service, "first")
+    wait_until_stored(service.store, "one/first")
     before = json.loads(service.store.read_bytes())["revision"]
 
     def write(writer: int) -> list[str]:
@@ -122,17 +92,12 @@ def test_many_writers_at_once_lose_nothing_and_the_file_is_whole_at_every_moment
                 keys.append(f"many/{host}")
         return keys
 
-    reader = OutsideReader(service.store)
-    reader.start()
-    try:
-        with ThreadPoolExecutor(WRITERS) as pool:
-            written = Counter(key for keys in pool.map(write, range(WRITERS)) for key in keys)
-    finally:
-        reader.stop()
-
+    with OutsideReader(service.store).reading() as reader, ThreadPoolExecutor(WRITERS) as pool:
+        written = Counter(key for keys in pool.map(write, range(WRITERS)) for key in keys)
     assert reader.trouble == []
     assert reader.readings > 10
     report(service, "last")
+    wait_until_stored(service.store, "one/last")
     content = json.loads(service.store.read_bytes())
     assert content["revision"] == before + WRITERS * REPORTS + 1
     assert written.total() == WRITERS * REPORTS
@@ -152,7 +117,30 @@ def test_two_services_on_one_file_are_one(service: Service, tmp_path: Path) -> N
                 report(writer, "both", commit_sha=f"{writer.url}-{number}")
                 assert read(reader, "/status/one/both")["commit_sha"] == f"{writer.url}-{number}"
         assert read(service, "/status") == read(other, "/status")
-    assert "one/both" in stored(service.store)
+    wait_until_stored(service.store, "one/both")
+
+
+def test_two_services_under_load_on_one_file_show_all_and_lose_nothing(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    store = tmp_path / "status.json"
+    with (
+        running(tmp_path) as service,
+        running(tmp_path / "other", environment={"STATUS_STORE": str(store)}) as other,
+        Fleet(service.url, "one", 4).reporting() as one,
+        Fleet(other.url, "two", 4).reporting() as two,
+    ):
+        wait_until(lambda: one.has(200)() and two.has(200)(), "each has acknowledged 200")
+        one.stop()
+        two.stop()
+        acknowledged = one.acknowledged + two.acknowledged
+        assert len(acknowledged) == len(one.sent + two.sent), one.refused + two.refused
+        assert board(service) == board(other)
+        assert lost(acknowledged, board(service)) == []
+        wait_until(lambda: not lost(acknowledged, stored(store)), "the file shows all")
+        assert json.loads(store.read_bytes())["revision"] == len(acknowledged)
+        assert (service.stop(), other.stop()) == (0, 0)
+    assert trouble_in_history(store, acknowledged, acknowledged) == []
+    assert json.loads(store.read_bytes())["revision"] == len(acknowledged)
 
 
 def test_web_concurrency_is_the_number_of_workers(service: Service, tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """Records to store, and the shortest ways to store them."""
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from domain.history import Entry, change_entry, deletion_entry
 from domain.server import Server, new_server
-from storage import Commit, Store, open_store
+from storage import Changes, Commit, Decision, Store, open_store
+from storage.json_file import JsonFileStore
 
 NOW = "2026-04-26T10:30:00Z"
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,19 +34,69 @@ def opened(path: Path) -> Store:
 def put(store: Store, *servers: Server) -> Commit:
     """Store the records in one commit."""
     by_key = {f"{one['server_group']}/{one['host']}": one for one in servers}
-    return store.change(list(by_key), lambda _before, _revision: by_key)
+    return store.change(list(by_key), lambda _before, _revision: Decision(by_key))
 
 
 def remove(store: Store, key: str) -> Commit:
     """Delete a record."""
-    return store.change([key], lambda _before, _revision: {key: None})
+    return store.change([key], lambda _before, _revision: Decision({key: None}))
+
+
+def keep_in_journal(store: Store) -> None:
+    """From now on this store writes no checkpoint, but when it is closed."""
+    assert isinstance(store, JsonFileStore)
+    store._next_write = time.monotonic() + 100_000
+
+
+def write_the_file(store: Store) -> None:
+    """From now on this store writes a checkpoint with each commit."""
+    assert isinstance(store, JsonFileStore)
+    store._next_write = 0.0
+
+
+def note(store: Store, *changes: tuple[str, str | None]) -> Commit:
+    """Give each key a status in one commit, None to delete it, with the history entries that this leaves."""
+
+    def decide(before: Changes, first: int) -> Decision:
+        after, history = dict(before), list[Entry]()
+        for revision, (key, status) in enumerate(changes, first):
+            known, after[key] = after[key], server(key, status=status, revision=revision) if status else None
+            if new := after[key]:
+                entry = change_entry(known, new, "pipeline")
+            else:
+                entry = known and deletion_entry(known, revision, NOW)
+            history += [entry] if entry else []
+        return Decision(after, history)
+
+    return store.change([key for key, _ in changes], decide)
+
+
+def told(store: Store, after: int = 0) -> list[tuple[int, str, str, str]]:
+    """The history, short: revision, key, event and status of each entry."""
+    return [
+        (entry["revision"], f"{entry['server_group']}/{entry['host']}", entry["event"], entry["status"])
+        for entry in store.events(after)
+    ]
+
+
+def files(path: Path) -> list[str]:
+    """The names in the store's folder, without the store's own."""
+    return sorted(entry.name.removeprefix(f"{path.name}.") for entry in path.parent.iterdir() if entry != path)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens by itself, for as long as it may take on a slow machine."""
+    ends = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < ends, "it never happened"
+        os.sched_yield()
 
 
 def count(store: Store, *keys: str) -> Commit:
     """Read a number in each record, and store one more: an update that is lost is missing from the sum."""
 
-    def decide(before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server]:
-        return {key: server(key, check_interval=counted(record) + 1) for key, record in before.items()}
+    def decide(before: Changes, _revision: int) -> Decision:
+        return Decision({key: server(key, check_interval=counted(record) + 1) for key, record in before.items()})
 
     return store.change(keys, decide)
 

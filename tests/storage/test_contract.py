@@ -1,31 +1,36 @@
 """What every store promises (the docstring of storage.Store), asked of each one we have."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from domain.server import Server
-from storage import Snapshot, Store
+from storage import Changes, Decision, Snapshot, Store
 from tests.memory_store import MemoryStore
-from tests.storage.records import at_once, count, counted, opened, put, remove, server
+from tests.storage.records import at_once, count, counted, keep_in_journal, note, opened, put, remove, server, told
 
 
 class Refused(Exception):
     """What a decision raises."""
 
 
-def _refuse(_before: Mapping[str, Server | None], _revision: int) -> NoReturn:
+def _refuse(_before: Changes, _revision: int) -> NoReturn:
     raise Refused
 
 
-@pytest.fixture(params=["memory", "json_file"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@pytest.fixture(params=["memory", "file", "journal"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The plain store; the file, brought up to date with each commit; and the file that never is, but by its journal."""
     if request.param == "memory":
-        return MemoryStore()
-    return opened(tmp_path / "status.json")
+        yield MemoryStore()
+        return
+    store = opened(tmp_path / "status.json")
+    if request.param == "journal":
+        keep_in_journal(store)
+    yield store
+    store.close()
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
@@ -64,11 +69,11 @@ def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
 
 def test_a_decision_gets_the_records_of_its_keys_only(store: Store) -> None:
     put(store, server("web/web-01"), server("web/web-02"))
-    seen = list[Mapping[str, Server | None]]()
+    seen = list[Changes]()
 
-    def decide(before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
+    def decide(before: Changes, _revision: int) -> Decision:
         seen.append(dict(before))
-        return {}
+        return Decision({})
 
     store.change(["web/web-01", "db/db-01"], decide)
     assert seen[-1] == {"web/web-01": server("web/web-01"), "db/db-01": None}
@@ -78,9 +83,9 @@ def test_the_revision_grows_by_one_for_each_named_key_and_the_decision_gets_the_
     firsts = list[int]()
     for keys in (["a/x"], ["a/x", "b/x", "c/x"], ["a/x", "a/x"], ["b/x"]):
 
-        def decide(_before: Mapping[str, Server | None], revision: int, keys: list[str] = keys) -> dict[str, Server]:
+        def decide(_before: Changes, revision: int, keys: list[str] = keys) -> Decision:
             firsts.append(revision)
-            return {key: server(key, revision=revision) for key in keys}
+            return Decision({key: server(key, revision=revision) for key in keys})
 
         store.change(keys, decide)
     assert firsts == [1, 2, 5, 7]
@@ -102,7 +107,7 @@ def test_what_a_decision_raises_reaches_its_caller_and_stores_nothing(store: Sto
 
 
 def test_a_change_whose_thread_is_ended_does_not_stop_the_next(store: Store) -> None:
-    def end(_before: object, _revision: int) -> Mapping[str, Server | None]:
+    def end(_before: object, _revision: int) -> Decision:
         raise SystemExit
 
     with pytest.raises(SystemExit):
@@ -117,9 +122,9 @@ def test_a_refused_change_consumes_no_revision(store: Store) -> None:
         store.change(["a/x", "b/x"], _refuse)
     given = list[int]()
 
-    def decide(_before: Mapping[str, Server | None], revision: int) -> Mapping[str, Server | None]:
+    def decide(_before: Changes, revision: int) -> Decision:
         given.append(revision)
-        return {}
+        return Decision({})
 
     store.change(["a/x"], decide)
     assert given[-1] == 2
@@ -128,13 +133,13 @@ def test_a_refused_change_consumes_no_revision(store: Store) -> None:
 def test_a_change_of_many_keys_is_all_or_nothing(store: Store) -> None:
     put(store, server("a/x", status="synced"))
 
-    def decide(before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
+    def decide(before: Changes, _revision: int) -> Decision:
         after = dict(before)
         for key in before:
             if key == "c/x":
                 raise Refused
             after[key] = server(key, status="failed")
-        return after
+        return Decision(after)
 
     with pytest.raises(Refused):
         store.change(["a/x", "b/x", "c/x"], decide)
@@ -192,8 +197,8 @@ def test_a_revision_is_never_given_twice_however_many_ask_at_once(store: Store) 
     kept = dict[str, int]()
 
     def report(key: str) -> None:
-        def decide(_before: Mapping[str, Server | None], revision: int) -> Mapping[str, Server | None]:
-            return {key: server(key, revision=revision)}
+        def decide(_before: Changes, revision: int) -> Decision:
+            return Decision({key: server(key, revision=revision)})
 
         for turn in range(10):
             stored = store.change([key], decide).after[key]
@@ -209,11 +214,11 @@ def test_a_refused_change_does_no_harm_to_those_that_share_its_commit(store: Sto
     come, refused = threading.Semaphore(0), list[int]()
 
     def first() -> None:
-        def decide(_before: Mapping[str, Server | None], _revision: int) -> Mapping[str, Server | None]:
+        def decide(_before: Changes, _revision: int) -> Decision:
             for _ in range(16):
                 come.acquire()
             come.release(16)  # it may be asked again
-            return {"a/first": server("a/first")}
+            return Decision({"a/first": server("a/first")})
 
         store.change(["a/first"], decide)
 
@@ -270,11 +275,89 @@ def test_a_snapshot_never_shows_half_of_a_commit_and_its_revision_never_goes_bac
     at_once(write, read, read)
 
 
+def test_the_history_tells_each_change_once_in_the_order_of_its_revision(store: Store) -> None:
+    assert told(store) == []
+    note(store, ("a/x", "synced"), ("b/x", "failed"))
+    note(store, ("a/x", "synced"))  # a heartbeat
+    note(store, ("a/x", "failed"), ("a/x", "synced"))
+    note(store, ("b/x", None))
+    expected = [
+        (1, "a/x", "created", "synced"),
+        (2, "b/x", "created", "failed"),
+        (4, "a/x", "changed", "failed"),
+        (5, "a/x", "changed", "synced"),
+        (6, "b/x", "deleted", "failed"),
+    ]
+    assert told(store) == expected
+    for after in range(8):
+        assert told(store, after) == [entry for entry in expected if entry[0] > after]
+
+
+def test_a_refused_change_leaves_no_entry(store: Store) -> None:
+    note(store, ("a/x", "synced"))
+    with pytest.raises(Refused):
+        store.change(["a/x"], _refuse)
+    note(store, ("a/x", "failed"))
+    assert told(store) == [(1, "a/x", "created", "synced"), (2, "a/x", "changed", "failed")]
+
+
+def test_an_entry_is_there_when_its_record_is_and_each_once_while_others_write(store: Store) -> None:
+    """A snapshot is followed by a reading of the history: all that led to the one stands in the other."""
+    is_over = threading.Event()
+
+    def write() -> None:
+        try:
+            for turn in range(60):
+                note(store, ("a/x", ("synced", "failed")[turn % 2]), ("b/x", ("failed", "synced")[turn % 2]))
+        finally:
+            is_over.set()
+
+    def read() -> None:
+        while not is_over.is_set():
+            revision = store.snapshot().revision
+            seen = [entry[0] for entry in told(store)]
+            assert seen == list(range(1, len(seen) + 1))
+            assert len(seen) >= revision
+
+    at_once(write, read)
+    assert len(told(store)) == 120
+
+
+def test_a_history_that_is_read_slowly_misses_nothing_that_was_there_when_it_began(store: Store) -> None:
+    note(store, ("a/x", "synced"))
+    note(store, ("a/x", "failed"))
+    reading = store.events()
+    first = next(reading)
+    store.close()  # what was in the journal moves to the history
+    note(store, ("a/x", "synced"))
+    assert [first["revision"], *(entry["revision"] for entry in reading)][:2] == [1, 2]
+
+
 def test_a_check_changes_nothing(store: Store) -> None:
     put(store, server("a/x"))
     before = store.snapshot()
     store.check()
     assert store.snapshot() == before
+
+
+def test_checks_and_changes_do_not_wait_for_each_other(store: Store) -> None:
+    """Each takes two locks; a probe that took them in the other order would stand still with a commit, for ever."""
+
+    def change() -> None:
+        for _ in range(150):
+            count(store, "a/x")
+
+    def check() -> None:
+        for _ in range(150):
+            store.check()
+
+    threads = [threading.Thread(target=task, daemon=True) for task in (change, change, check, check)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert counted(store.get("a/x")) == 300
 
 
 def test_closing_loses_nothing_and_is_allowed_twice(store: Store) -> None:
@@ -283,3 +366,18 @@ def test_closing_loses_nothing_and_is_allowed_twice(store: Store) -> None:
     store.close()
     store.close()
     assert store.get("a/x") == server("a/x")
+
+
+def test_a_file_opened_again_tells_the_same(tmp_path: Path) -> None:
+    """What stands in the history's file and what waits in the journal."""
+    path = tmp_path / "status.json"
+    store = opened(path)
+    note(store, ("a/x", "synced"))
+    keep_in_journal(store)
+    note(store, ("a/x", "failed"), ("b/x", "synced"))
+    assert path.with_name("status.json.history").read_bytes().count(b"\n") == 1
+    expected = [(1, "a/x", "created", "synced"), (2, "a/x", "changed", "failed"), (3, "b/x", "created", "synced")]
+    assert told(opened(path)) == told(store) == expected
+    store.close()
+    assert path.with_name("status.json.history").read_bytes().count(b"\n") == 3
+    assert told(opened(path)) == told(store) == expected

@@ -1,6 +1,7 @@
 """A file that cannot be understood is never overwritten, says why, and is used again as soon as it is mended."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import Store
-from tests.storage.records import opened, put, remove, server
+from tests.storage.records import files, keep_in_journal, note, opened, put, remove, server, told
 
 RECORD = {**server("a/x")}
 TEXT = json.dumps
@@ -86,7 +87,7 @@ def test_a_file_that_is_not_ours_is_refused_in_a_sentence_and_stays(
     _assert_refused(opened(path), sentence)
     assert path.read_bytes() == content
     assert path.stat().st_ino == inode
-    assert {entry.name for entry in path.parent.iterdir()} <= {"status.json", "status.json.lock"}
+    assert set(files(path)) <= {"lock"}
 
 
 @pytest.mark.parametrize(("content", "sentence"), WRONG.values(), ids=WRONG)
@@ -187,3 +188,81 @@ def test_what_the_system_refuses_is_told_without_folders(path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         opened(path).snapshot()
     assert str(caught.value) == "The store status.json cannot be read: Is a directory."
+
+
+BROKEN: dict[str, Callable[[bytes], bytes]] = {
+    "NUL in it": lambda line: line[:20] + b"\x00" + line[21:],
+    "cut": lambda line: line[:40] + b"\n",
+    "of no meaning": lambda line: b'{"note":"what is this?"}\n' if line else b"",
+    "no object": lambda line: b"42\n" if line else b"",
+    "a record that is none": lambda line: line.replace(b'"servers":{', b'"servers":["x"],"x":{'),
+    "a revision that is none": lambda line: line.replace(b'"revision":', b'"revision":null,"x":', 1),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("knows_it", [False, True], ids=["read for the first time", "known before"])
+def test_a_line_in_the_middle_of_the_journal_that_cannot_be_read_is_left_and_mended_by_hand(
+    path: Path, broken: Callable[[bytes], bytes], knows_it: bool
+) -> None:
+    """It was acknowledged, unlike a last line: to drop it is not for us to decide."""
+    store, journal = opened(path), path.with_name("status.json.journal")
+    note(store, ("a/x", "synced"))
+    keep_in_journal(store)
+    for key in ("a/y", "b/x", "b/y"):
+        note(store, (key, "synced"))
+    good = journal.read_bytes()
+    lines = good.splitlines(keepends=True)
+    bad = b"".join([*lines[:-2], broken(lines[-2]), lines[-1]])
+    assert bad != good
+    if not knows_it:
+        store = opened(path)
+    _replace(journal, bad)
+    content = path.read_bytes()
+    _assert_refused(store, "a line in the middle of its journal cannot be read")
+    with pytest.raises(Unavailable):
+        list(store.events())
+    assert (path.read_bytes(), journal.read_bytes()) == (content, bad)
+    assert not files(path).count("tmp")
+    _replace(journal, good)
+    assert list(store.snapshot().records) == ["a/x", "a/y", "b/x", "b/y"]
+    note(store, ("c/x", "synced"))
+    assert list(opened(path).snapshot().records) == ["a/x", "a/y", "b/x", "b/y", "c/x"]
+    assert [entry[0] for entry in told(opened(path))] == [1, 2, 3, 4, 5]
+
+
+def test_without_its_broken_line_the_journal_serves_the_rest(path: Path) -> None:
+    store, journal = opened(path), path.with_name("status.json.journal")
+    note(store, ("a/x", "synced"))
+    keep_in_journal(store)
+    for key in ("a/y", "b/x", "b/y"):
+        note(store, (key, "synced"))
+    lines = journal.read_bytes().splitlines(keepends=True)
+    _replace(journal, b"".join([*lines[:-2], lines[-1]]))
+    assert list(store.snapshot().records) == ["a/x", "a/y", "b/y"]
+    note(store, ("b/x", "failed"))
+    assert list(opened(path).snapshot().records) == ["a/x", "a/y", "b/x", "b/y"]
+
+
+def _replace(journal: Path, content: bytes) -> None:
+    """As an editor does, or `sed -i`."""
+    journal.with_name("edited").write_bytes(content)
+    journal.with_name("edited").replace(journal)
+
+
+def test_a_line_in_the_middle_of_the_history_that_cannot_be_read_is_named_and_the_records_are_served(
+    path: Path,
+) -> None:
+    store, history = opened(path), path.with_name("status.json.history")
+    for key in ("a/x", "b/x", "c/x"):
+        note(store, (key, "synced"))
+    good = history.read_bytes()
+    lines = good.splitlines(keepends=True)
+    history.write_bytes(b"".join([lines[0], b"<html>\n", lines[2]]))
+    with pytest.raises(Unavailable) as caught:
+        list(store.events())
+    assert str(caught.value) == "The store status.json cannot be read: line 2 of its history cannot be read."
+    note(store, ("d/x", "synced"))
+    assert list(opened(path).snapshot().records) == ["a/x", "b/x", "c/x", "d/x"]
+    history.write_bytes(history.read_bytes().replace(b"<html>\n", lines[1]))
+    assert [entry[0] for entry in told(store)] == [1, 2, 3, 4]

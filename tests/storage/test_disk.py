@@ -1,17 +1,25 @@
 """A disk that is full, and one that cannot be written: told as they are, nothing harmed, over when they are over."""
 
 import contextlib
+import errno
+import json
+import logging
+import os
 import resource
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domain.errors import Unavailable
-from storage import Snapshot, Store
+from storage import Snapshot, Store, json_file
+from storage.history import HistoryFile
+from storage.journal import Journal
 from tests.storage.child import V1_BYTES, v1_store
-from tests.storage.records import opened, put, server
+from tests.storage.records import files, keep_in_journal, note, opened, put, server, told, until, write_the_file
 
 LONG = "x" * 4_096
 
@@ -48,9 +56,7 @@ def _assert_nothing_can_be_stored(store: Store, path: Path, cause: str) -> None:
         assert store.snapshot() == before
         assert store.get("c/x") is None
         assert (path.read_bytes(), path.stat()[:2]) == (content, status[:2])
-        assert sorted(entry.name for entry in path.parent.iterdir() if entry.name != "ballast") == [
-            "status.json", "status.json.lock",
-        ]  # fmt: skip
+        assert [name for name in files(path) if name != "ballast"] == ["journal", "lock"]
 
 
 def _assert_all_is_well_again(store: Store, path: Path) -> None:
@@ -59,6 +65,7 @@ def _assert_all_is_well_again(store: Store, path: Path) -> None:
     expected = Snapshot(3, {key: server(key) for key in ("a/x", "b/x", "c/x")})
     assert store.snapshot() == expected
     assert opened(path).snapshot() == expected
+    assert list(json.loads(path.read_bytes())["servers"]) == ["a/x", "b/x", "c/x"]
 
 
 def test_a_full_disk_is_named_and_when_there_is_room_again_the_store_goes_on(disk: Path) -> None:
@@ -108,3 +115,83 @@ def test_a_version_1_file_on_a_full_disk_stays_and_is_migrated_when_there_is_roo
     (disk / "ballast").unlink()
     assert list(store.snapshot().records) == ["rsyslog-lab/rsyslog-lab"]
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
+
+
+@pytest.mark.parametrize("step", ["history", "temporary", "announcement", "rename"])
+def test_a_file_that_cannot_be_written_holds_up_no_report_and_is_written_by_itself_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
+) -> None:
+    """The journal has room still: the report is safe in it, acknowledged, and the log says what is the matter."""
+    monkeypatch.setattr(json_file, "RETRY_SECONDS", 0.02)
+    path = tmp_path / "status.json"
+    store = opened(path)
+    note(store, ("a/x", "synced"))
+    content, is_full = path.read_bytes(), threading.Event()
+    is_full.set()
+    _refuse(monkeypatch, step, is_full)
+    with caplog.at_level(logging.WARNING):
+        note(store, ("b/x", "failed"))
+    assert "The store status.json cannot be written: No space left on device. What was reported is safe" in caplog.text
+    assert path.read_bytes() == content
+    for reader in (store, opened(path)):
+        assert list(reader.snapshot().records) == ["a/x", "b/x"]
+        assert told(reader) == [(1, "a/x", "created", "synced"), (2, "b/x", "created", "failed")]
+    until(lambda: files(path) == ["history", "journal", "lock"])  # what could not be put in place takes no room
+    is_full.clear()
+    until(lambda: "b/x" in json.loads(path.read_bytes())["servers"])
+    store.close()
+    assert files(path) == ["history", "journal", "lock"]
+    assert told(opened(path)) == [(1, "a/x", "created", "synced"), (2, "b/x", "created", "failed")]
+
+
+def _refuse(monkeypatch: pytest.MonkeyPatch, step: str, is_full: threading.Event) -> None:
+    """Let one step of a checkpoint find no room."""
+    where: Any
+    where, name = {
+        "history": (HistoryFile, "append"),
+        "temporary": (json_file, "write_synced"),
+        "announcement": (Journal, "append"),
+        "rename": (json_file, "rename_synced"),
+    }[step]
+    original = getattr(where, name)
+
+    def refused(*arguments: Any, **options: Any) -> Any:
+        is_commit = step == "announcement" and not arguments[1].file
+        if is_full.is_set() and not is_commit:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(where, name, refused)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["in the file", "in the journal"])
+def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(
+    disk: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    """Where it is full, in the journal, the history or the file, is left to chance; checks come in between."""
+    monkeypatch.setattr(json_file, "RETRY_SECONDS", 0.001)
+    path = disk / "status.json"
+    store, acknowledged, refused = opened(path), list[str](), 0
+    while refused < 3:
+        if waits:
+            keep_in_journal(store)
+        key = f"a/{len(acknowledged):03}"
+        try:
+            note(store, (key, "synced"), *[("b/x", ("synced", "failed")[turn % 2]) for turn in range(4)])
+            acknowledged.append(key)
+        except Unavailable as error:
+            assert str(error).endswith("No space left on device.")  # noqa: PT017 - it is not sure to come
+            refused += 1
+        with contextlib.suppress(Unavailable):
+            store.check()
+    assert acknowledged
+    for reader in (store, opened(path)):
+        assert list(reader.snapshot().records) == [*acknowledged, "b/x"]
+        revisions = [entry["revision"] for entry in reader.events()]
+        assert len(set(revisions)) == len(revisions) >= 4 * len(acknowledged)
+    subprocess.run(["mount", "-o", "remount,size=1m", str(disk)], check=True)
+    write_the_file(store)
+    note(store, ("z/x", "synced"))
+    store.close()
+    assert list(json.loads(path.read_bytes())["servers"]) == [*acknowledged, "b/x", "z/x"]
+    assert files(path) == ["history", "journal", "lock"]

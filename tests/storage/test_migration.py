@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Store
+from storage import Decision, Store
 from tests.storage.child import V1, V1_BYTES, v1_store
-from tests.storage.records import at_once, opened, put, server
+from tests.storage.records import at_once, files, note, opened, put, server, told
 
 NOW = "2026-04-26T10:30:00Z"
 KEY = "rsyslog-lab/rsyslog-lab"
@@ -143,7 +143,7 @@ def test_what_makes_no_record_is_refused_and_stays(path: Path, document: Any, se
 
 def test_a_change_can_be_the_first_use(path: Path) -> None:
     path.write_bytes(V1_BYTES)
-    commit = v1_store(path).change([KEY], lambda before, _revision: before)
+    commit = v1_store(path).change([KEY], lambda before, _revision: Decision(before))
     assert commit.before == {KEY: GOLDEN}
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
     assert opened(path).snapshot().revision == 2
@@ -171,11 +171,7 @@ def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
     assert [snapshot.revision for snapshot in seen] == [1] * 8
     assert all(snapshot.records == {KEY: GOLDEN} for snapshot in seen)
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
-    assert sorted(entry.name for entry in path.parent.iterdir()) == [
-        "status.json",
-        "status.json.lock",
-        "status.v1.json",
-    ]
+    assert files(path) == ["journal", "lock", "status.v1.json"]
 
 
 def test_many_first_readings_of_a_file_without_a_time_agree_on_one(path: Path) -> None:
@@ -190,3 +186,13 @@ def test_many_first_readings_of_a_file_without_a_time_agree_on_one(path: Path) -
 
     at_once(*[lambda now=now: read(now) for now in range(6)])
     assert len(seen) == 1
+
+
+def test_a_version_1_file_put_back_while_the_service_runs_is_migrated_and_the_history_goes_on(path: Path) -> None:
+    store = v1_store(path)
+    note(store, ("a/x", "synced"))
+    path.write_bytes(V1_BYTES)
+    assert list(store.snapshot().records) == [KEY]
+    note(store, (KEY, "synced"))
+    assert told(v1_store(path)) == told(store) == [(1, "a/x", "created", "synced"), (2, KEY, "changed", "synced")]
+    assert path.with_name("status.v1.json").read_bytes() == V1_BYTES

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import storage
 from domain.errors import Unavailable
-from tests.storage.records import ROOT, at_once, count, counted, opened, put, server
+from storage import json_file
+from tests.storage.records import ROOT, at_once, count, counted, keep_in_journal, opened, put, server
 
 _HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); input()"
 
@@ -38,9 +38,16 @@ def _go(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0
 
 
-def test_processes_that_change_at_once_lose_no_update_and_each_others_records_neither(path: Path) -> None:
+@pytest.mark.parametrize("journal_bytes", [-1, 1_000_000], ids=["a journal anew each time", "one journal"])
+@pytest.mark.parametrize("waits", [False, True], ids=["in the file", "in the journal"])
+def test_processes_that_change_at_once_lose_no_update_and_each_others_records_neither(
+    path: Path, monkeypatch: pytest.MonkeyPatch, journal_bytes: int, waits: bool
+) -> None:
     """Two others count, and two threads of ours."""
+    monkeypatch.setattr(json_file, "JOURNAL_BYTES", journal_bytes)
     child, store = ("-m", "tests.storage.child", "count", str(path), "100"), opened(path)
+    if waits:
+        keep_in_journal(store)
     with _waiting_for_a_line(*child, "a/shared", "a/1") as one, _waiting_for_a_line(*child, "a/shared", "a/2") as two:
         at_once(
             lambda: _go(one),
@@ -57,7 +64,7 @@ def test_processes_that_change_at_once_lose_no_update_and_each_others_records_ne
 def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(json_file, "LOCK_SECONDS", 0.1)
     store = opened(path)
     put(store, server("a/x"))
     content = path.read_bytes()

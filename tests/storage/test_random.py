@@ -1,61 +1,101 @@
-"""Whatever is done in whatever order, the file store says what the plain one says: also to a process that starts anew."""
+"""Whatever is done in whatever order, the file store says what the plain one says: also to others, and to a new process."""
 
+import json
+import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from domain.server import STATUSES, Server
+from domain.server import STATUSES
+from storage import Changes, Decision, Store, json_file
 from tests.memory_store import MemoryStore
-from tests.storage.records import opened, server
+from tests.storage.records import ROOT, keep_in_journal, note, opened, write_the_file
 
 KEYS = ("a/x", "a/y", "a-b/x", "b/x")
+_changes = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.sampled_from(STATUSES)), min_size=1, max_size=4)
 
 
 class Refused(Exception):
     """What a decision raises."""
 
 
+def _told(store: Store) -> list[Any]:
+    """All that a store says, as the other process says it."""
+    snapshot = store.snapshot()
+    return [snapshot.revision, [[key, one] for key, one in snapshot.records.items()], list(store.events())]
+
+
 class Stores(RuleBasedStateMachine):
-    """Two stores of one file, either of which may be opened anew at any time, beside the plain store."""
+    """Two stores of one file, either of which may be opened anew, and another process, beside the plain store."""
+
+    other: subprocess.Popen[str]
 
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self._path = Path(self._folder.name) / "status.json"
+        self._ask("open", str(self._path))
         self._plain = MemoryStore()
         self._stores = [opened(self._path), opened(self._path)]
+        note(self._plain, ("a/x", "synced"))
+        note(self._stores[0], ("a/x", "synced"))
 
-    @rule(
-        which=st.integers(0, 1),
-        changes=st.lists(
-            st.tuples(st.sampled_from(KEYS), st.none() | st.sampled_from(STATUSES)), min_size=1, max_size=4
-        ),
-        is_refused=st.booleans(),
-    )
-    def change(self, which: int, changes: Sequence[tuple[str, str | None]], is_refused: bool) -> None:
-        """Create, update and delete, a key more than once too; now and then the decision is to refuse."""
+    def _ask(self, do: str, argument: object = None) -> Any:
+        assert self.other.stdin
+        assert self.other.stdout
+        self.other.stdin.write(json.dumps([do, argument]) + "\n")
+        self.other.stdin.flush()
+        return json.loads(self.other.stdout.readline())
 
-        def decide(_before: Mapping[str, Server | None], revision: int) -> Mapping[str, Server | None]:
-            if is_refused and revision % 3 == 0:
-                raise Refused
-            return {key: server(key, status=status, revision=revision) if status else None for key, status in changes}
+    @rule(which=st.integers(0, 1), changes=_changes)
+    def change(self, which: int, changes: Sequence[tuple[str, str | None]]) -> None:
+        """Create, update and delete, a key more than once too."""
+        assert note(self._stores[which], *changes) == note(self._plain, *changes)
 
-        keys, answers = [key for key, _ in changes], list[object]()
-        for store in (self._plain, self._stores[which]):
-            try:
-                answers.append(store.change(keys, decide))
-            except Refused:
-                answers.append("refused")
-        assert answers[0] == answers[1]
+    @rule(changes=_changes)
+    def change_elsewhere(self, changes: Sequence[tuple[str, str | None]]) -> None:
+        """The other process does it."""
+        note(self._plain, *changes)
+        assert self._ask("note", changes) == _told(self._plain)
 
-    @rule(which=st.integers(0, 1))
-    def open_anew(self, which: int) -> None:
-        """A process ends, and another begins."""
-        self._stores[which].close()
+    @rule(which=st.integers(0, 1), keys=st.lists(st.sampled_from(KEYS), min_size=1))
+    def refuse(self, which: int, keys: list[str]) -> None:
+        """A decision that raises."""
+
+        def decide(_before: Changes, _revision: int) -> Decision:
+            raise Refused
+
+        with pytest.raises(Refused):
+            self._stores[which].change(keys, decide)
+
+    @rule(which=st.integers(0, 2), is_now=st.booleans())
+    def write_the_file_with_each_commit_or_never(self, which: int, is_now: bool) -> None:
+        """From now on."""
+        if which == 2:
+            self._ask("write the file" if is_now else "keep in journal")
+        elif is_now:
+            write_the_file(self._stores[which])
+        else:
+            keep_in_journal(self._stores[which])
+
+    @rule(length=st.sampled_from([-1, 1_000, 1_000_000]))
+    def start_the_journal_anew_sooner_or_later(self, length: int) -> None:
+        """From now on, in this process."""
+        json_file.JOURNAL_BYTES = length
+
+    @rule(which=st.integers(0, 1), is_closed=st.booleans())
+    def open_anew(self, which: int, is_closed: bool) -> None:
+        """A process ends, or dies, and another begins."""
+        if is_closed:
+            self._stores[which].close()
         self._stores[which] = opened(self._path)
 
     @rule(which=st.integers(0, 1))
@@ -63,19 +103,57 @@ class Stores(RuleBasedStateMachine):
         """A probe."""
         self._stores[which].check()
 
+    @rule(order=st.permutations(["", ".journal", ".history"]))
+    def restore_from_a_copy(self, order: list[str]) -> None:
+        """All files are put back from a copy, in any order; nobody works meanwhile."""
+        for ending in order:
+            name = self._path.with_name(f"{self._path.name}{ending}")
+            if name.exists():
+                shutil.copyfile(name, name.with_name("copy"))
+                name.with_name("copy").replace(name)
+
+    @rule()
+    def touch(self) -> None:
+        """An editor saves the file as it is."""
+        self._path.write_bytes(self._path.read_bytes())
+
     @invariant()
     def all_say_the_same(self) -> None:
-        """The records, their order and their revision, whole and one by one."""
-        expected = self._plain.snapshot()
+        """The records, their order and their revision, whole and one by one, and the history, from any revision on."""
+        expected = _told(self._plain)
         for store in self._stores:
-            assert store.snapshot() == expected
-            assert list(store.snapshot().records) == list(expected.records)
-            assert [store.get(key) for key in KEYS] == [expected.records.get(key) for key in KEYS]
+            assert _told(store) == expected
+            assert [store.get(key) for key in KEYS] == [self._plain.get(key) for key in KEYS]
+            after = max(0, expected[0] - 2)
+            assert list(store.events(after)) == list(self._plain.events(after))
+        assert self._ask("tell") == expected
 
     def teardown(self) -> None:
         """Leave no folder behind."""
+        for store in self._stores:
+            store.close()
         self._folder.cleanup()
 
 
-TestStores = Stores.TestCase
-TestStores.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+@pytest.fixture
+def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another process, which opens what it is told to."""
+    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 1_000_000)
+    pipe = subprocess.PIPE
+    child = [sys.executable, "-m", "tests.storage.child", "obey", str(tmp_path / "status.json")]
+    with subprocess.Popen(child, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        Stores.other = process
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@pytest.mark.usefixtures("other")
+def test_all_stores_of_a_file_say_what_the_plain_one_says() -> None:
+    run_state_machine_as_test(
+        Stores,
+        settings=settings(
+            max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )

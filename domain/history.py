@@ -1,0 +1,70 @@
+"""What counts as a change, and the entry that it leaves (API.md, section 4)."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+# pydantic reads the TypedDict of typing itself only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+from domain.server import Server, Status, Validation
+
+Source = Literal["pipeline", "cron", "legacy", "api"]
+Event = Literal["created", "changed", "deleted"]
+
+
+class Entry(TypedDict):
+    """One change of one server, as it is stored: what was in force from `time` on, and who said so."""
+
+    revision: int
+    time: str
+    server_group: str
+    host: str
+    server_type: str
+    environment: str
+    source: Source
+    event: Event
+    from_status: Status | None  # null on creation
+    status: Status
+    changed_files: list[str]
+    validation_status: Validation
+    commit_sha: str
+    updated_by: str
+
+
+def change_entry(before: Server | None, after: Server, source: Source) -> Entry | None:
+    """The entry of a report that turned `before` into `after`; None for a heartbeat, which changed nothing."""
+    if before is None:
+        return _entry(after, source, "created", None, after)
+    if _watched(before) == _watched(after):
+        return None
+    return _entry(after, source, "changed", before["status"], after)
+
+
+def deletion_entry(server: Server, revision: int, now: str) -> Entry:
+    """The entry of a deletion: the last state, with the last status in both."""
+    return _entry(server, "api", "deleted", server["status"], {"revision": revision, "timestamp": now})
+
+
+def _watched(server: Server) -> tuple[object, ...]:
+    return server["status"], server["validation_status"], server["commit_sha"], set(server["changed_files"])
+
+
+def _entry(
+    server: Server, source: Source, event: Event, from_status: Status | None, stamp: Server | Mapping[str, Any]
+) -> Entry:
+    return {
+        "revision": stamp["revision"],
+        "time": stamp["timestamp"],
+        "server_group": server["server_group"],
+        "host": server["host"],
+        "server_type": server["server_type"],
+        "environment": server["environment"],
+        "source": source,
+        "event": event,
+        "from_status": from_status,
+        "status": server["status"],
+        "changed_files": server["changed_files"],
+        "validation_status": server["validation_status"],
+        "commit_sha": server["commit_sha"],
+        "updated_by": server["updated_by"],
+    }

@@ -1,0 +1,74 @@
+"""What every store promises."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.history import Entry
+from domain.server import Server
+
+Records = Mapping[str, Server]
+Changes = Mapping[str, Server | None]  # None where there was, is, or shall be none
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a change stores: the records of its keys, None to delete, and the history entries that this leaves."""
+
+    records: Changes
+    history: Sequence[Entry] = ()
+
+
+Decide = Callable[[Changes, int], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every record by key at one revision, sorted by group then host. Shared: nobody changes it."""
+
+    revision: int
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one change did: the records of its keys before and after."""
+
+    before: Changes
+    after: Changes
+
+
+class Store(Protocol):
+    """Keeps the servers by key, changes them one commit after the other, and remembers each change.
+
+    Order: commits follow each other in one order, the same for every thread, process and reader. Each takes as many
+    revisions as it names keys, and a revision is never given twice.
+    Durable: `change` returns only when its commit, records and history together, survives a power cut. An error means
+    that nothing was acknowledged; the caller may send it again.
+    Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began.
+    Owned: what is handed out is shared and never changed, neither by the store nor by the caller.
+    Cost: a commit costs what it changes, not the fleet, and changes that wait together share one.
+    Whatever keeps the store from being read or written is raised as Unavailable with the cause, and passes with it.
+    """
+
+    def get(self, key: str) -> Server | None:
+        """The record of one server, None where there is none."""
+
+    def snapshot(self) -> Snapshot:
+        """All records at one moment."""
+
+    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
+        """Commit what `decide` gives, all or nothing: one or many keys, a key once for each report about it.
+
+        `decide` gets the present records of the keys and the first of the commit's revisions, which its entries carry.
+        It is pure and may be called again. What it raises is raised here, with nothing stored.
+        """
+
+    def events(self, after: int = 0) -> Iterator[Entry]:
+        """The history after a revision, the oldest entry first, each once."""
+
+    def check(self) -> None:
+        """Try to read and to write. Raises Unavailable."""
+
+    def close(self) -> None:
+        """Let go of what the store holds. Nothing acknowledged depends on it."""

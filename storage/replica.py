@@ -1,0 +1,119 @@
+"""What one process knows of a store: the fleet in memory, read from the file and, commit by commit, the journal."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from domain.document import Upgrade, read_document
+from domain.errors import Unavailable
+from storage.files import Signature, explained, not_understood, read_signed, signature_of
+from storage.fleet import Fleet
+from storage.history import HistoryFile
+from storage.journal import Journal, Line
+
+# `cp` and editors empty a file before they write it: for so long, a file that was a fleet is not taken for no fleet.
+EMPTY_SECONDS = 1.0
+
+
+class Replica:
+    """The fleet, and how far the files that it comes from were read. Whoever uses more than one of them holds `memory`.
+
+    What the file holds is the truth up to its revision; the journal adds what came later. A file that is not the
+    last checkpoint was edited or put back by somebody: it is taken over, and only what was committed after the last
+    checkpoint is added to it.
+    """
+
+    def __init__(self, path: Path, journal: Path, history: HistoryFile, upgrade: Upgrade) -> None:
+        self.memory = threading.RLock()
+        self.journal = Journal(journal, like=path)
+        self.fleet = Fleet(0, {}, ())
+        self.files: tuple[Signature | None, ...] = ()  # what the file may be: the last checkpoint, or the one before
+        self.others: Mapping[str, Any] = {}
+        self.in_file = 0  # the revision that the file holds
+        self.is_foreign = False  # no checkpoint of the journal: edited, put back, or its announcement was lost
+        self.is_upgraded = False  # from a version 1 file, which is still there
+        self.seconds = 0.0  # that all checkpoints took which this process heard of
+        self._path = path
+        self._history = history
+        self._upgrade = upgrade
+        self._damage: tuple[object, str] | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was read yet."""
+        return bool(self.files)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was committed that the file does not hold."""
+        return self.fleet.revision > self.in_file
+
+    def catch_up(self) -> None:
+        """Make the memory what the file and the journal say now. Raises Unavailable where they cannot be understood."""
+        with self.memory, explained(self._path, "read"):
+            file = signature_of(self._path)
+            if self._damage and self._damage[0] == (file, signature_of(self.journal.path)):
+                raise Unavailable(self._damage[1])
+            try:
+                lines = None if self._damage else self.journal.follow()
+                self._apply(lines or [])
+                if lines is None or file not in self.files:
+                    self._load()
+            except ValueError as error:
+                sentence = not_understood(self._path, error)
+                self._damage = ((file, signature_of(self.journal.path)), sentence)
+                raise Unavailable(sentence) from None
+            self._damage = None
+
+    def _apply(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            if line.file:
+                self.note_checkpoint(line)
+            else:
+                self.fleet.apply(line)
+
+    def _load(self) -> None:
+        """Read everything."""
+        self.files = ()  # what fails here is tried again, as the journal's place has moved on already
+        while True:
+            file, content = read_signed(self._path)
+            document = read_document(content, self._upgrade)
+            lines = self.journal.reopen()
+            if file == signature_of(self._path):
+                break  # no checkpoint came between the two
+        checkpoints = [line for line in lines if line.file]
+        if file and not content and checkpoints and time.time() - file[2] / 1e9 < EMPTY_SECONDS:
+            raise Unavailable(f"The store {self._path.name} is empty, as if somebody was just writing it.")
+        # The last checkpoint, or the one before it, if a crash came between announcing and renaming.
+        start, self.is_foreign = document.revision, file not in [line.file for line in checkpoints[-2:]]
+        # A file that is none of the checkpoints was edited, or is a backup, which the journal's lines must not undo;
+        # unless the journal was copied with it.
+        if self.is_foreign and lines and lines[0].journal == self.journal.inode:
+            start = max(start, checkpoints[-1].revision)
+        in_history = self._history.last_revision()
+        commits = [line for line in lines if not line.file]
+        pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
+        fleet = Fleet(document.revision, document.servers, ())
+        for line in commits:
+            if line.revision > start:
+                fleet.apply(line)
+        fleet.pending = pending
+        # A backup that was put back holds an older revision; none is given twice all the same.
+        fleet.revision = max(self.fleet.revision, start, in_history, *[line.revision for line in lines], 0)
+        self.fleet, self.others, self.is_upgraded = fleet, document.others, document.is_upgraded
+        self.files, self.in_file = (file,), start
+
+    def note_checkpoint(self, line: Line) -> None:
+        """File and history hold what was committed up to this line; the one who makes it says so too."""
+        self.files = (line.file, *self.files[:1])
+        self.in_file, self.is_upgraded = line.revision, False
+        self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > line.revision]
+        self.seconds += line.seconds
+
+    def close(self) -> None:
+        """Let go of the files; the next to use it reads them anew."""
+        with self.memory:
+            self.journal.close()
+            self.files = ()

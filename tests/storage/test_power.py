@@ -1,0 +1,333 @@
+"""A power cut: the order of the calls that make things last, and what a disk holds that lost all that was not synced."""
+
+import itertools
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.errors import Unavailable
+from storage import Decision, json_file
+from tests.storage.child import V1_BYTES, WORK, assert_steps, set_limits, v1_store
+from tests.storage.records import at_once, files, keep_in_journal, note, opened, put, server
+from tests.storage.test_crash import PREPARED
+
+NAMES = {
+    "status.json": "file", "status.json.tmp": "temporary", "status.json.journal": "journal", "status.v1.json": "copy",
+    "status.json.journal.tmp": "new journal", "status.json.history": "history", "status.json.lock": "lock",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one moment leaves to choose from: names and contents that are known to last, and those that may."""
+
+    call: str
+    acknowledged: int
+    lasting_names: dict[str, int]
+    names: dict[str, int]
+    lasting: dict[int, tuple[bytes, int]]
+    contents: dict[int, tuple[bytes, int]]
+
+
+class Disk:
+    """Watches the promised calls as they really happen, and knows what would be left if the power went then."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.moments = list[Moment]()
+        self._path = path
+        self._kept = path.parent.parent / "kept"  # every inode that ever had a name keeps one here
+        self._kept.mkdir()
+        self._acknowledged = 0
+        self._names = self._found()
+        self._lasting = {inode: self._content(inode) for inode in self._names.values()}
+        for name in ("fsync", "fdatasync", "replace", "link"):
+            monkeypatch.setattr(os, name, self._watched(name, getattr(os, name)))
+
+    @property
+    def calls(self) -> list[str]:
+        """The calls, and the answers between them."""
+        return [moment.call for moment in self.moments]
+
+    def acknowledge(self) -> None:
+        """A change was answered."""
+        self._acknowledged += 1
+        self._note("answer")
+
+    def left(self) -> Iterator[tuple[Moment, Path]]:
+        """Each disk that a power cut at any of the moments can leave, laid out in a folder of its own.
+
+        A name that changed since the folder was synced may have lasted or not, each by itself; contents that were not
+        synced are there or as they were before. Inodes and times are those that they were.
+        """
+        folders = (self._path.parent.parent / f"left-{number}" for number in itertools.count())
+        for moment in self.moments:
+            both = {*moment.lasting_names, *moment.names}
+            open_names = sorted(name for name in both if moment.lasting_names.get(name) != moment.names.get(name))
+            for choice in itertools.product((moment.lasting_names, moment.names), repeat=len(open_names)):
+                names = {**moment.lasting_names, **dict.fromkeys(open_names, 0)}
+                names.update((name, source.get(name, 0)) for name, source in zip(open_names, choice, strict=True))
+                for contents in (moment.lasting, moment.contents):
+                    yield moment, self._laid_out(next(folders), names, contents)
+
+    def _laid_out(self, folder: Path, names: dict[str, int], contents: dict[int, tuple[bytes, int]]) -> Path:
+        folder.mkdir()
+        for name, inode in names.items():
+            if inode:
+                content, changed = contents.get(inode, (b"", 0))
+                (self._kept / str(inode)).write_bytes(content)
+                os.utime(self._kept / str(inode), ns=(changed, changed))
+                (folder / name).hardlink_to(self._kept / str(inode))
+        return folder / self._path.name
+
+    def _watched(self, name: str, call: Callable[..., None]) -> Callable[..., None]:
+        def watched(*arguments: Any, **options: Any) -> None:
+            if self._kept in [Path(str(argument)).parent for argument in arguments]:
+                return call(*arguments, **options)  # our own
+            found = self._found()
+            if name in ("replace", "link"):
+                self._note(f"{name} {' '.join(NAMES[Path(argument).name] for argument in arguments)}")
+                return call(*arguments, **options)
+            status = os.fstat(arguments[0])
+            if stat.S_ISDIR(status.st_mode):
+                self._note("sync folder")
+                call(*arguments)
+                self._names = found
+            else:
+                entry = next(entry for entry, inode in found.items() if inode == status.st_ino)
+                self._note(f"sync {NAMES[entry]}")
+                call(*arguments)
+                self._lasting[status.st_ino] = self._content(status.st_ino)
+            return None
+
+        return watched
+
+    def _note(self, call: str) -> None:
+        names = self._found()
+        contents = {int(kept.name): self._content(int(kept.name)) for kept in self._kept.iterdir()}
+        self.moments.append(Moment(call, self._acknowledged, dict(self._names), names, dict(self._lasting), contents))
+
+    def _found(self) -> dict[str, int]:
+        names = [entry.name for entry in self._path.parent.iterdir()]
+        found = {name: self._path.with_name(name).stat().st_ino for name in names}
+        for name, inode in found.items():
+            if not (self._kept / str(inode)).exists():
+                _link(self._path.with_name(name), self._kept / str(inode))
+        return found
+
+    def _content(self, inode: int) -> tuple[bytes, int]:
+        kept = self._kept / str(inode)
+        return kept.read_bytes(), kept.stat().st_mtime_ns
+
+
+_link = os.link
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "disk").mkdir()
+    return tmp_path / "disk" / "status.json"
+
+
+@pytest.fixture(autouse=True)
+def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put back what a work sets."""
+    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 1_000_000)
+
+
+COMMIT = ["sync journal"]
+HISTORY = ["sync history"]
+CHECKPOINT = ["sync temporary", "replace temporary file", "sync folder"]
+NEW_JOURNAL = ["sync new journal", "replace new journal journal", "sync folder"]
+
+
+@pytest.mark.parametrize(
+    ("work", "calls"),
+    [
+        ("first use", [*CHECKPOINT, *NEW_JOURNAL, *COMMIT, *HISTORY, "sync folder", *CHECKPOINT, "answer"]),
+        ("in the file", [*COMMIT, *HISTORY, *CHECKPOINT, *NEW_JOURNAL, "answer"]),
+        ("in the journal, then in the file", [*COMMIT, "answer", *COMMIT, *HISTORY, *CHECKPOINT, "answer"]),
+        ("closing", [*COMMIT, "answer", *HISTORY, *CHECKPOINT, *NEW_JOURNAL]),
+        (
+            "over a torn journal",
+            [*HISTORY, *CHECKPOINT, *NEW_JOURNAL, *[*COMMIT, *HISTORY, *CHECKPOINT, "answer"] * 2],
+        ),
+        ("migrating", ["link file copy", "sync folder", *CHECKPOINT, *NEW_JOURNAL, "answer"]),
+    ],
+)
+def test_each_answer_comes_after_the_calls_that_make_it_last_in_their_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch, work: str, calls: list[str]
+) -> None:
+    set_limits(work)
+    WORK[work].prepared(path)
+    disk = Disk(path, monkeypatch)
+    WORK[work].done(path, disk.acknowledge)
+    assert disk.calls == calls
+
+
+def test_a_checkpoint_is_announced_before_it_is_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So no other process takes it for the work of somebody else."""
+    store = opened(path)
+    put(store, server("a/x"))
+    disk = Disk(path, monkeypatch)
+    put(store, server("b/x"))
+    at = disk.calls.index("replace temporary file")
+    names, contents = disk.moments[at].names, disk.moments[at].contents
+    announced = contents[names["status.json.journal"]][0].splitlines()[-1]
+    assert announced.startswith(b'{"checkpoint":2,"file":[%d,' % names["status.json.tmp"])
+
+
+@pytest.mark.parametrize(("work", "prepared"), PREPARED.items())
+def test_after_a_power_cut_at_any_call_all_that_was_acknowledged_is_there_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, work: str, prepared: int
+) -> None:
+    set_limits(work)
+    WORK[work].prepared(path)
+    disk = Disk(path, monkeypatch)
+    WORK[work].done(path, disk.acknowledge)
+    monkeypatch.undo()
+    seen = 0
+    for moment, left in disk.left():
+        found = assert_steps(opened(left), prepared + moment.acknowledged)
+        assert found >= prepared
+        seen += 1
+    assert seen > 10
+
+
+def test_after_a_power_cut_a_version_1_file_or_what_became_of_it_is_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(V1_BYTES)
+    disk = Disk(path, monkeypatch)
+    expected = v1_store(path).snapshot()
+    monkeypatch.undo()
+    for _moment, left in disk.left():
+        assert v1_store(left).snapshot() == expected
+        assert left.with_name("status.v1.json").read_bytes() == V1_BYTES
+
+
+FAILING = ["open", "write", "fsync", "fdatasync", "replace", "fchmod"]
+
+
+@pytest.mark.parametrize("is_lasting", [False, True], ids=["once", "from then on, for a while"])
+@pytest.mark.parametrize("work", ["in the file", "in the journal"])
+def test_whichever_call_fails_what_is_acknowledged_stays_and_the_rest_never_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, is_lasting: bool
+) -> None:
+    """A disk that answers one call with an error, or all of a time; other processes read all along."""
+    monkeypatch.setattr(json_file, "JOURNAL_BYTES", -1 if work == "in the file" else 1_000_000)
+    monkeypatch.setattr(json_file, "RETRY_SECONDS", 100.0)
+    failed = 0
+    for number in itertools.count():
+        path = tmp_path / str(number) / "status.json"
+        store, other = opened(path), opened(path)
+        note(store, ("a/0", "synced"))
+        other.snapshot()
+        if work == "in the journal":
+            keep_in_journal(store)
+        acknowledged, left = ["a/0"], [number]
+        with monkeypatch.context() as patched:
+            _fail(patched, left, is_lasting, other.snapshot)
+            for key in ("a/1", "a/2"):
+                try:
+                    note(store, (key, "synced"))
+                    acknowledged.append(key)
+                except Unavailable:
+                    failed += 1
+        for reader in (store, other, opened(path)):
+            assert list(reader.snapshot().records) == acknowledged
+            assert [entry["host"] for entry in reader.events()] == [key[2:] for key in acknowledged]
+        for writer, key in ((other, "b/1"), (store, "b/2"), (opened(path), "b/3")):
+            note(writer, (key, "synced"))
+            acknowledged.append(key)
+        for reader in (store, other, opened(path)):
+            assert list(reader.snapshot().records) == acknowledged
+            assert [f"{entry['server_group']}/{entry['host']}" for entry in reader.events()] == acknowledged
+        assert {"history", "journal", "lock"} <= set(files(path)) <= {"history", "journal", "lock", "journal.tmp"}
+        store.close()
+        other.close()
+        if left[0] >= 0:
+            break
+    assert number > 5
+    assert failed
+
+
+def test_a_line_that_can_neither_be_synced_nor_taken_back_is_there_for_all_alike(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a disk turns read-only after an error. What was sent again, as it was not acknowledged, is there once."""
+    store, other = opened(path), opened(path)
+    note(store, ("a/0", "synced"))
+    journal = path.with_name("status.json.journal")
+    inode = journal.stat().st_ino
+
+    def fail(*_arguments: object) -> None:
+        other.snapshot()
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        patched.setattr(os, "ftruncate", fail)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            note(store, ("a/1", "synced"))
+    for reader in (store, other, opened(path)):
+        assert list(reader.snapshot().records) == ["a/0", "a/1"]
+    note(store, ("a/1", "synced"))
+    note(other, ("a/2", "synced"))
+    assert journal.stat().st_ino != inode
+    for reader in (store, other, opened(path)):
+        assert list(reader.snapshot().records) == ["a/0", "a/1", "a/2"]
+        assert [entry["host"] for entry in reader.events()] == ["0", "1", "2"]
+        assert reader.snapshot().revision == 4
+
+
+def _fail(patched: pytest.MonkeyPatch, left: list[int], is_lasting: bool, meanwhile: Callable[[], object]) -> None:
+    """Let the calls fail after so many; before an fdatasync fails, another process reads what was appended."""
+    is_reading = False
+
+    def wrap(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def failing(*arguments: Any, **options: Any) -> Any:
+            nonlocal is_reading
+            is_a_read = name == "open" and not arguments[1] & (os.O_WRONLY | os.O_RDWR)
+            if is_reading or is_a_read:
+                return call(*arguments, **options)
+            left[0] -= 1
+            if left[0] == -1 or (is_lasting and left[0] < 0):
+                if name == "fdatasync":
+                    is_reading = True
+                    meanwhile()
+                    is_reading = False
+                raise OSError(5, "Input/output error")
+            return call(*arguments, **options)
+
+        return failing
+
+    for name in FAILING:
+        patched.setattr(os, name, wrap(name, getattr(os, name)))
+
+
+def test_changes_that_wait_together_share_a_commit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is held until all others have come; those that wait need one more commit, and rarely a third."""
+    store, come = opened(path), list[int]()
+    put(store, server("a/before"))
+    disk = Disk(path, monkeypatch)
+
+    def first() -> None:
+        def decide(_before: object, _revision: int) -> Any:
+            while len(come) < 24:
+                os.sched_yield()
+            return Decision({"a/first": server("a/first")})
+
+        store.change(["a/first"], decide)
+
+    def other(number: int) -> None:
+        come.append(number)
+        put(store, server(f"a/{number}"))
+
+    at_once(first, *[lambda number=number: other(number) for number in range(24)])
+    assert len(store.snapshot().records) == 26
+    assert disk.calls.count("sync journal") < 12
