@@ -16,7 +16,7 @@ import requests
 
 from tests.process.service import ROOT
 
-SECONDS = 4
+SECONDS = 6
 CONNECTIONS = 32
 HERD = 10_000
 REPORTS_BESIDE = 100  # a second: three times what 10,000 servers send that are checked every five minutes

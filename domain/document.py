@@ -1,6 +1,6 @@
 """The content of the store's file <-> the servers in it (API.md, section 6)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +23,15 @@ class Document:
     others: Mapping[str, Any] = field(default_factory=dict)
     is_upgraded: bool = False  # read from a version 1 file, and not yet written
 
-    def content(self) -> bytes:
-        """The bytes of the file: a server a line."""
-        head = orjson.dumps({"version": VERSION, "revision": self.revision, **self.others})
-        lines = [b"%b:%b" % (orjson.dumps(key), orjson.dumps(server)) for key, server in self.servers.items()]
-        return b'%b,\n"servers":{\n%b\n}}\n' % (head[:-1], b",\n".join(lines))
+    def content(self) -> Iterator[bytes]:
+        """The bytes of the file, a server a line; in pieces, so that a large fleet is not held twice."""
+        yield orjson.dumps({"version": VERSION, "revision": self.revision, **self.others})[:-1]
+        yield b',\n"servers":{'
+        between = b"\n"
+        for key, server in self.servers.items():
+            yield b"%b%b:%b" % (between, orjson.dumps(key), orjson.dumps(server))
+            between = b",\n"
+        yield b"\n}}\n"
 
 
 def read_document(content: bytes, upgrade: Upgrade) -> Document:

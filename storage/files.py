@@ -2,11 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from domain.errors import Unavailable
+
+BUFFER_BYTES = 1_048_576
 
 # What tells one content of a file from another without reading it: inode, size, and time of change in nanoseconds.
 Signature = tuple[int, int, int]
@@ -33,12 +35,12 @@ def _signature(status: os.stat_result) -> Signature:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def write_synced(path: Path, content: bytes, like: Path) -> Signature:
+def write_synced(path: Path, content: Iterable[bytes], like: Path) -> Signature:
     """Write a whole file and sync it, with the permissions of another. Leaves no half a file."""
     try:
-        with path.open("wb") as file:
+        with path.open("wb", buffering=BUFFER_BYTES) as file:
             take_mode(file.fileno(), like)
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
             return _signature(os.fstat(file.fileno()))

@@ -136,7 +136,7 @@ class Journal:
         """Begin a new file with this checkpoint. Who holds the old one reads it to its end, then finds the new."""
         temporary = self.path.with_name(f"{self.path.name}.tmp")
         temporary.touch()
-        write_synced(temporary, replace(line, journal=temporary.stat().st_ino).encoded(), like=self._like)
+        write_synced(temporary, [replace(line, journal=temporary.stat().st_ino).encoded()], like=self._like)
         try:
             rename_synced(temporary, self.path)
         except OSError:

@@ -23,7 +23,7 @@ from storage.queue import Answer, CommitQueue, Take
 from storage.replica import Replica
 
 LOCK_SECONDS = 10.0
-LOCK_POLL_SECONDS = 0.001
+LOCK_POLL_SECONDS = 0.0005
 PROBE_BYTES = 4_096
 
 # Under load the file is written at most this part of the time. Time without a write is saved up, so that a report in
@@ -90,7 +90,7 @@ class JsonFileStore:
     def check(self) -> None:
         self.get("")
         with self._locked(), explained(self._path, "written"):
-            write_synced(self._temporary, bytes(PROBE_BYTES), like=self._path)
+            write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
 
     def close(self) -> None:
@@ -185,12 +185,13 @@ class JsonFileStore:
         with explained(self._path, "written"):
             if pending:
                 self._history.append(pending)
-            content = Document(snapshot.revision, snapshot.records, replica.others).content()
+            document = Document(snapshot.revision, snapshot.records, replica.others)
             try:
-                file = write_synced(self._temporary, content, like=self._path)
+                file = write_synced(self._temporary, document.content(), like=self._path)
                 with replica.memory:
                     if signature_of(self._path) not in known:
                         raise Unavailable(f"The store {self._path.name} was replaced by somebody while it was written.")
+                    _inode, size, _changed = file
                     line = Line(snapshot.revision, file=file, seconds=time.monotonic() - started)
                     # Announced over a foreign file, and then not made, it would pass for what that file holds.
                     is_announced = replica.journal.is_usable and not replica.is_foreign
@@ -198,7 +199,7 @@ class JsonFileStore:
                         os.close(replica.journal.append(line))
                     rename_synced(self._temporary, self._path)
                     replica.note_checkpoint(line)
-                    is_long = replica.journal.offset > max(JOURNAL_BYTES, len(content) // 4)
+                    is_long = replica.journal.offset > max(JOURNAL_BYTES, size // 4)
                     if starts_anew or is_long or not is_announced:
                         replica.journal.start_anew(line)
                     replica.is_foreign = False

@@ -1,7 +1,8 @@
 """Records -> JSON, and the ready bytes of a reading."""
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -46,15 +47,14 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 class Ready:
-    """A body that may be sent many times: its bytes, its tag, and the compressed bytes once somebody wants them."""
+    """A body that may be sent many times: its bytes, its tag, and the compressed bytes once somebody wants them.
 
-    def __init__(self, content: bytes) -> None:
+    The tag is a weak one: the same for the plain and the compressed bytes (RFC 9110, section 8.8.1).
+    """
+
+    def __init__(self, content: bytes, tag: str | None = None) -> None:
         self.content = content
-
-    @cached_property
-    def tag(self) -> str:
-        """A weak entity tag: the same for the plain and the compressed bytes (RFC 9110, section 8.8.1)."""
-        return blake2b(self.content, digest_size=12).hexdigest()
+        self.tag = tag or f"{_digest(content):x}"
 
     @cached_property
     def compressed(self) -> bytes:
@@ -78,12 +78,21 @@ def reading(ready: Ready) -> Response:
     return response
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The row that was made of a server: its bytes and their digest."""
+
+    server: Server
+    line: bytes
+    digest: int
+
+
 class Rows:
     """The bytes of `GET /status`: a row is made once a change, the whole body once a revision of the store."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, tuple[Server, bytes]] = {}
-        self._whole: tuple[Records, Ready] = ({}, Ready(b"[]\n"))
+        self._rows: dict[str, Made] = {}
+        self._whole: tuple[Records, Ready] = ({}, _array([]))
 
     def whole(self, servers: Records) -> Ready:
         """The array of all servers; the same bytes as long as it is the same mapping."""
@@ -96,13 +105,26 @@ class Rows:
 
     def some(self, servers: Records) -> Ready:
         """The array of a selection of servers."""
-        return _array(self._row(key, server) for key, server in servers.items())
+        return _array([self._row(key, server) for key, server in servers.items()])
 
-    def _row(self, key: str, server: Server) -> tuple[Server, bytes]:
+    def _row(self, key: str, server: Server) -> Made:
         known = self._rows.get(key)
-        # A copy: the bytes that orjson hands out keep the kilobytes that they were written in.
-        return known if known and known[0] is server else (server, b"%b" % orjson.dumps(row(server)))
+        if known and known.server is server:
+            return known
+        line = b"%b" % orjson.dumps(row(server))  # a copy: orjson's own keep the kilobytes that they were written in
+        return Made(server, line, _digest(line))
 
 
-def _array(rows: Iterable[tuple[Server, bytes]]) -> Ready:
-    return Ready(b"[%b]\n" % b",\n".join([line for _, line in rows]))
+def _array(rows: Collection[Made]) -> Ready:
+    """The rows as an array. Its tag is made from their digests: to hash megabytes again takes longer than to send them.
+
+    Rows are sorted by what is in them, so their sum tells as much as their sequence.
+    """
+    lines = [row.line for row in rows]
+    return Ready(
+        b"".join([b"[", b",\n".join(lines), b"]\n"]), f"{sum(row.digest for row in rows) % 2**96:x}-{len(rows):x}"
+    )
+
+
+def _digest(content: bytes) -> int:
+    return int.from_bytes(blake2b(content, digest_size=12).digest())

@@ -38,7 +38,7 @@ def test_what_is_written_reads_back_with_what_a_later_version_added(
     fleet: dict[str, Server], revision: int, others: dict[str, Any]
 ) -> None:
     document = Document(revision, fleet, others)
-    again = read_document(document.content(), _refuse)
+    again = read_document(b"".join(document.content()), _refuse)
     assert again == document
     assert list(again.servers) == list(fleet)
 
@@ -47,7 +47,7 @@ def test_what_is_written_reads_back_with_what_a_later_version_added(
 def test_any_json_reader_finds_the_version_the_revision_and_a_server_a_line(
     fleet: dict[str, Server], others: dict[str, Any]
 ) -> None:
-    content = Document(7, fleet, others).content()
+    content = b"".join(Document(7, fleet, others).content())
     value = json.loads(content)
     assert list(value) == ["version", "revision", *others, "servers"]
     assert value == {"version": "2.0", "revision": 7, **others, "servers": fleet}
