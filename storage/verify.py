@@ -110,7 +110,7 @@ def _joint_findings(
         yield Finding("there", where, "no commits wait in it.")
         return
     first, last = lines[0], max((line.revision for line in lines if line.file), default=0)
-    is_last_checkpoint = file in [line.file for line in lines]
+    is_last_checkpoint = file in [line.file for line in lines if line.file][-2:]
     is_own = first.journal == inode
     if not is_last_checkpoint and is_own:
         start = max(start, last)

@@ -409,3 +409,21 @@ def test_a_late_checkpoint_that_cannot_get_the_lock_is_tried_again(
     until(lambda: list(_in_file(path)) == ["a/x", "b/x"])
     assert len(tries) == 3
     assert caplog.text.count("The lock is another's. What was reported is safe in its journal.") == 2
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_backup_that_was_moved_aside_and_back_is_taken_over_although_the_journal_names_it(
+    path: Path, is_running: bool
+) -> None:
+    """It keeps its inode and its time, and so is a checkpoint that the journal announced: but not the last."""
+    store, backup = opened(path), path.with_name("aside")
+    note(store, ("a/x", "synced"))
+    os.link(path, backup)
+    for number in range(3):
+        note(store, (f"b/{number}", "synced"))
+    if not is_running:
+        store.close()
+    backup.replace(path)
+    assert _agree(path, *[store] * is_running) == ["a/x"]
+    note(store, ("c/x", "synced"))
+    assert _agree(path, store) == ["a/x", "c/x"]
