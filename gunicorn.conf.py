@@ -36,7 +36,7 @@ keepalive = 75
 graceful_timeout = 30
 
 control_socket_disable = True
-accesslog = None  # the service writes its own line a request, with the server's key
+logger_class = logs.ServerLogger
 logconfig_dict = logs.configuration(settings.log_format, settings.access_log)
 
 

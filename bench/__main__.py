@@ -18,6 +18,7 @@ from bench import programs
 from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, rate, reports_beside
 
 ROUNDS = 3
+RESULT = Path(__file__).with_name("results") / "last.md"
 FLEETS = (100, 10_000, 100_000)
 
 
@@ -146,17 +147,24 @@ PARTS = {part.__name__: part for part in (stored_reports, obvious, herds, peers,
 
 
 def main(names: Sequence[str]) -> None:
-    """Measure the parts that are named, or all, and print the table."""
+    """Measure the parts that are named, or all; print the table, and write it as Markdown."""
     if not shutil.which("wrk"):
         sys.exit("make bench needs wrk: apt-get install wrk")
-    python = platform.python_version()
-    print(f"{os.cpu_count()} cores, Python {python}, {programs.WORKERS} workers, {CONNECTIONS} connections,")
-    print(f"medians of {ROUNDS} rounds of {SECONDS} s each, the load on the same machine.\n")
-    print("| what | goal | measured | | |\n|---|---|---|---|---|")
-    for name in names or PARTS:
-        with tempfile.TemporaryDirectory() as folder:
-            for row in PARTS[name](Path(folder)):
-                print(row, flush=True)
+    RESULT.parent.mkdir(exist_ok=True)
+    with RESULT.open("w") as result:
+
+        def show(line: object) -> None:
+            for output in (sys.stdout, result):
+                print(line, file=output, flush=True)
+
+        python = platform.python_version()
+        show(f"{os.cpu_count()} cores, Python {python}, {programs.WORKERS} workers, {CONNECTIONS} connections,")
+        show(f"medians of {ROUNDS} rounds of {SECONDS} s each, the load on the same machine.\n")
+        show("| what | goal | measured | | |\n|---|---|---|---|---|")
+        for name in names or PARTS:
+            with tempfile.TemporaryDirectory() as folder:
+                for row in PARTS[name](Path(folder)):
+                    show(row)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,17 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request
+from gunicorn import glogging
 
 from domain.server import time_text
 
 logger = logging.getLogger("gitops_status.access")
+
+
+class ServerLogger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's logger without its lines a request, as we write our own: it would build each, and show none."""
+
+    access_log_enabled = False
 
 
 def register(app: Flask) -> None:
