@@ -10,8 +10,9 @@ from flask import Flask
 
 import legacy
 from config import Settings
+from domain.freshness import Moment
 from storage import Store, open_store
-from web import about, errors, health, logs, reports, status
+from web import about, errors, health, history, logs, reports, status, summary
 
 
 def create_app(
@@ -23,8 +24,12 @@ def create_app(
     its routes answer 503 until it is mended.
     """
     settings = settings or Settings.from_environment(os.environ)
+
+    def now() -> Moment:
+        return Moment(int(clock()), settings.stale_after, settings.history_days)
+
     if store is None:
-        store = open_store(settings.store, legacy.upgrade(settings, clock))
+        store = open_store(settings.store, legacy.upgrade(settings, clock), lambda: now().oldest)
         atexit.register(store.close)
 
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
@@ -34,11 +39,13 @@ def create_app(
     if settings.access_log == "on":
         logs.register(app)
     for blueprint in (
-        reports.routes(store, settings, clock),
-        status.routes(store, clock),
-        legacy.routes(store, settings, clock),
+        reports.routes(store, settings, now),
+        status.routes(store, now),
+        summary.routes(store, now),
+        history.routes(store, now),
+        legacy.routes(store, settings, now),
         health.routes(store),
-        about.routes(store),
+        about.routes(store, now),
     ):
         app.register_blueprint(blueprint)
     return app

@@ -34,6 +34,13 @@ class Settings(BaseModel):
     legacy_server: str = Field(
         "rsyslog-lab", pattern=NAME_PATTERN, description="The `server` of a v1 report that names none."
     )
+    stale_after: int = Field(
+        7_200,
+        ge=60,
+        le=31_536_000,
+        description="Seconds without a drift check after which a server without a `check_interval` is stale.",
+    )
+    history_days: int = Field(90, ge=1, le=3_650, description="Days after which a history entry goes by itself.")
     access_log: Literal["on", "off"] = Field("on", description="One log line for each request, `on` or `off`.")
     log_format: Literal["text", "json"] = Field("text", description="Form of the log lines, `text` or `json`.")
 

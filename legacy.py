@@ -16,6 +16,7 @@ from config import Settings
 from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
+from domain.freshness import Moment
 from domain.report import MAX_TEXT, Report, Text, parse_json, printable, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
@@ -27,9 +28,8 @@ from domain.server import (
     Server,
     Status,
     Time,
-    read_time,
-    time_text,
 )
+from domain.times import read_time, time_text
 from storage import Store
 from web.openapi import Description, describes
 from web.present import json_response
@@ -87,7 +87,7 @@ NOTHING: LegacyStatus = {
 }
 
 
-def routes(store: Store, settings: Settings, clock: Clock) -> Blueprint:
+def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
     """The two routes of v1."""
     blueprint = Blueprint("legacy", __name__)
 
@@ -100,7 +100,7 @@ def routes(store: Store, settings: Settings, clock: Clock) -> Blueprint:
     def post_legacy_status() -> Response:
         report = read_report(_object(parse_json(read_body(settings.max_body))), settings)
         g.server = report.key
-        return json_response(v1_shape(operations.report(store, clock(), [report]).servers[0]))
+        return json_response(v1_shape(operations.report(store, now(), [report]).servers[0]))
 
     @blueprint.get("/api/status")
     @describes(

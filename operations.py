@@ -1,15 +1,20 @@
 """What a caller may ask of the service: one function a verb."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from domain import rules
 from domain.errors import NotFound
+from domain.freshness import Moment
 from domain.history import Entry, change_entry, deletion_entry
-from domain.query import Query, Summary, summarize
+from domain.query import Query
 from domain.report import Report
-from domain.server import Server, server_key, time_text
-from storage import Changes, Decision, Records, Store
+from domain.server import Server, server_key
+from domain.summary import Summary, summarize
+from domain.timeline import StatusCounts, Steps, Window, is_annotation, status_counts
+from domain.times import time_text
+from storage import Changes, Decision, Records, Span, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,17 @@ class Found:
     total: int
 
 
-def report(store: Store, now: float, reports: Sequence[Report]) -> Reported:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a reading of the history found: the states in force where it begins, if asked, and what came then."""
+
+    in_force: list[Entry]
+    entries: list[Entry]
+
+
+def report(store: Store, moment: Moment, reports: Sequence[Report]) -> Reported:
     """Apply the reports in order and store them in one commit. Returns when they are on disk."""
-    time = time_text(int(now))
+    time = time_text(moment.now)
 
     def decide(before: Changes, revision: int) -> Decision:
         after, history = dict(before), list[Entry]()
@@ -49,7 +62,7 @@ def report(store: Store, now: float, reports: Sequence[Report]) -> Reported:
     return Reported(stored, None in commit.before.values())
 
 
-def find(store: Store, query: Query, server_group: str | None = None) -> Found:
+def find(store: Store, moment: Moment, query: Query, server_group: str | None = None) -> Found:
     """The servers that the query wants, of one group if named. Raises NotFound where no server has that group."""
     servers = store.snapshot().records
     if server_group is not None:
@@ -57,7 +70,7 @@ def find(store: Store, query: Query, server_group: str | None = None) -> Found:
         if not servers:
             raise NotFound(f"No server group {server_group[:253]!r} is known; GET /status lists all.")
     if not query.selects_all:
-        servers = {key: server for key, server in servers.items() if query.matches(server)}
+        servers = {key: server for key, server in servers.items() if query.matches(server, moment)}
     return Found(query.page(servers) if query.is_paged else servers, len(servers))
 
 
@@ -69,12 +82,40 @@ def show(store: Store, server_group: str, host: str) -> Server:
     return server
 
 
-def summary(store: Store, query: Query) -> Summary:
+def summary(store: Store, moment: Moment, query: Query) -> Summary:
     """The counts over the servers that the query wants."""
-    return summarize(find(store, query).servers.values())
+    return summarize(find(store, moment, query).servers.values(), moment)
 
 
-def delete(store: Store, now: float, server_group: str, host: str) -> None:
+def history(store: Store, window: Window) -> Told:
+    """What changed in a window; if it has a start, also the states in force then."""
+    return _told(store, window, window.is_about if window.is_about_some else None)
+
+
+def server_history(store: Store, window: Window, server_group: str, host: str) -> Told:
+    """The same for one server. Raises NotFound where there never was such a server."""
+    key = server_key(server_group, host)
+    if store.get(key) is None and next(store.events(span=Span(about=key.__eq__)), None) is None:
+        raise _unknown(server_group, host)
+    return _told(store, window, key.__eq__)
+
+
+def history_summary(store: Store, steps: Steps) -> list[StatusCounts]:
+    """The counts at each step."""
+    window = steps.window
+    if not steps.times:
+        return []
+    about = window.is_about if window.is_about_some else None
+    span = Span(window.since, window.until, about)
+    return status_counts(chain(store.in_force(window.since, about), store.events(span=span)), steps)
+
+
+def events(store: Store, window: Window) -> list[Entry]:
+    """The entries of a window that are worth a mark on a graph."""
+    return _newest(store, window, window.is_about if window.is_about_some else None, is_annotation)
+
+
+def delete(store: Store, moment: Moment, server_group: str, host: str) -> None:
     """Take a decommissioned server out of every reading; its history stays. Raises NotFound."""
     key = server_key(server_group, host)
 
@@ -82,9 +123,27 @@ def delete(store: Store, now: float, server_group: str, host: str) -> None:
         server = before[key]
         if server is None:
             raise _unknown(server_group, host)
-        return Decision({key: None}, [deletion_entry(server, revision, time_text(int(now)))])
+        return Decision(
+            {key: None}, [deletion_entry(server, revision, max(time_text(moment.now), server["timestamp"]))]
+        )
 
     store.change([key], decide)
+
+
+def _told(store: Store, window: Window, about: Callable[[str], bool] | None) -> Told:
+    in_force = store.in_force(window.since, about) if window.has_start and window.since <= window.until else ()
+    return Told(list(filter(window.matches, in_force)), _newest(store, window, about))
+
+
+def _newest(
+    store: Store,
+    window: Window,
+    about: Callable[[str], bool] | None,
+    is_wanted: Callable[[Entry], bool] = lambda _entry: True,
+) -> list[Entry]:
+    """As many as the window wants, the oldest first."""
+    told = store.events(span=Span(window.since, window.until, about), newest_first=True)
+    return list(islice((entry for entry in told if window.matches(entry) and is_wanted(entry)), window.limit))[::-1]
 
 
 def _unknown(server_group: str, host: str) -> NotFound:

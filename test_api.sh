@@ -186,6 +186,34 @@ says '"total": 3'
 says '"synced": 2'
 says '"out_of_sync": 1'
 says '"groups": 1'
+send GET "/groups?server_group=$GROUP"
+is 200
+says '"worst": "out_of_sync"'
+
+section 'History'
+send GET "/history?server_group=$GROUP"
+is 200
+has_header Content-Type application/json
+says '"event": "created"'
+says '"from_status": "synced", "status": "out_of_sync", "status_code": 1, "changed_files_count": 1'
+says_not '"changed_files":'
+send GET "/history?server_group=$GROUP&from=1h&limit=1"
+is 200
+says '"host": "web-03"'
+says_not '"host":"web-01"'
+send GET "/status/$GROUP/web-01/history"
+is 200
+says '"changed_files": ["/etc/nginx/nginx.conf"]'
+send GET "/history/summary?server_group=$GROUP&from=1h&step=1h"
+is 200
+says '"total": 0'
+send GET "/events?server_group=$GROUP&event=changed"
+is 200
+says "\"title\": \"$GROUP/web-01: synced → out_of_sync\""
+send GET '/history?from=yesterday'
+is_error 400 invalid
+send GET "/status/$GROUP/web-99/history"
+is_error 404 not_found
 
 section 'The old dialect'
 send POST /api/status -H "$JSON" -d '{
@@ -241,6 +269,9 @@ send DELETE "/status/$GROUP/web-01"
 is_error 404 not_found
 send GET "/status/$GROUP"
 is_error 404 not_found
+send GET "/status/$GROUP/web-01/history?event=deleted"
+is 200
+says '"source": "api"'
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

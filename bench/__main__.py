@@ -8,6 +8,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import requests
 
 from bench import programs
-from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, rate, reports_beside
+from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, past_entries, rate, reports_beside
 
 ROUNDS = 3
 RESULT = Path(__file__).with_name("results") / "last.md"
@@ -143,7 +144,39 @@ def readings(folder: Path) -> Iterator[Row]:
     yield ratio(busy, 0.4, beside, theirs, "bare, quiet,")
 
 
-PARTS = {part.__name__: part for part in (stored_reports, obvious, herds, peers, readings)}
+def sums(folder: Path) -> Iterator[Row]:
+    """The counts over 10,000 servers when nothing changed: one reader, one connection."""
+    with programs.service(folder) as service, requests.Session() as session:
+        fill(service.url, 10_000)
+        for path in ("/summary", "/groups"):
+            session.get(f"{service.url}{path}", timeout=60).raise_for_status()
+            took = []
+            for _ in range(200):
+                started = time.perf_counter()
+                session.get(f"{service.url}{path}", timeout=60).raise_for_status()
+                took.append(1_000 * (time.perf_counter() - started))
+            what = f"GET {path} of 10,000 servers, nothing changed, median of {len(took)}"
+            yield Row(what, 5, statistics.median(took), "ms", is_most=True)
+
+
+def history(folder: Path) -> Iterator[Row]:
+    """The history of one host, once the first reading has made each worker's index."""
+    entries, hosts, taken = 1_000_000, 10_000, list[float]()
+    past_entries(folder / "status.json.history", entries, hosts)
+    with programs.service(folder) as service:
+        for host in range(8 + 20):
+            started = time.perf_counter()
+            rows = requests.get(f"{service.url}/history?host=host-{host}", timeout=60).json()
+            taken += [1_000 * (time.perf_counter() - started)] * (host >= 8)
+            assert len(rows) == entries // hosts
+        memory = service.memory()
+    note = f"ms, the median of 20; the worker then holds {memory:,.0f} MB"
+    yield Row(
+        "/history of one of 10,000 hosts among 1,000,000 entries", 100, statistics.median(taken), note, is_most=True
+    )
+
+
+PARTS = {part.__name__: part for part in (stored_reports, obvious, herds, peers, readings, sums, history)}
 
 
 def main(names: Sequence[str]) -> None:

@@ -9,11 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 
+from domain.history import Entry
+from domain.times import time_text
 from tests.process.service import ROOT
 
 SECONDS = 6
@@ -101,3 +105,28 @@ def _report(number: int) -> bytes:
     body = b'{"server_group":"herd","host":"host-%d","changed_files":[]}' % number
     head = b"POST /status/cron HTTP/1.1\r\nHost: herd\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return head % len(body) + body
+
+
+def past_entries(path: Path, entries: int, hosts: int) -> None:
+    """Write a history file: as many entries, about each host in turn, over the last 60 days."""
+    start, seconds = time.time() - 60 * 86_400, 60 * 86_400 / entries
+    with path.open("wb") as file:
+        for number in range(entries):
+            host = number % hosts
+            entry: Entry = {
+                "revision": number + 1,
+                "time": time_text(int(start + number * seconds)),
+                "server_group": f"group-{host % 20}",
+                "host": f"host-{host}",
+                "server_type": "nginx",
+                "environment": "prod",
+                "source": "cron",
+                "event": "created" if number < hosts else "changed",
+                "from_status": None if number < hosts else "synced",
+                "status": "out_of_sync",
+                "changed_files": [f"/etc/nginx/conf.d/{number}.conf"],
+                "validation_status": "passed",
+                "commit_sha": "abc1234",
+                "updated_by": "woodpecker",
+            }
+            file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))

@@ -1,11 +1,17 @@
 """What a record says at the moment of reading: computed, never stored."""
 
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from domain.server import STATUS_CODES, Server
+from domain.times import epoch, time_text
+
+MIN_SILENCE = 60  # seconds: a check a second may still be late for one minute
 
 
 class Computed(TypedDict):
@@ -13,20 +19,55 @@ class Computed(TypedDict):
 
     changed_files_count: int
     status_code: Annotated[int, Field(description="synced 0, out_of_sync 1, failed 2, unknown 3")]
-    stale: Annotated[bool, Field(description="Silence is not judged in this version: always false.")]
+    stale: Annotated[bool, Field(description="Drift checks were seen, and none for too long.")]
     problem: Annotated[int, Field(description="0 or 1: the one number to alert on")]
 
 
-def computed(server: Server) -> Computed:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something happens, in epoch seconds, how long a server without an interval may be silent, and for how many
+    days the history is shown."""
+
+    now: int
+    stale_after: int
+    history_days: int = 90
+
+    @property
+    def oldest(self) -> str:
+        """The time before which history entries are not shown."""
+        return time_text(self.now - self.history_days * 86_400)
+
+    def silence(self, check_interval: int | None) -> int:
+        """For how many seconds a server may be silent: two of its intervals."""
+        return self.stale_after if check_interval is None else max(2 * check_interval, MIN_SILENCE)
+
+    def stale_from(self, server: Server) -> float:
+        """The second from which the server is stale if no check comes; infinite if none ever came."""
+        check = server["last_cron_check"]
+        return math.inf if check is None else epoch(check) + self.silence(server["check_interval"]) + 1
+
+    def is_stale(self, server: Server) -> bool:
+        """Whether drift checks were seen once, and none for too long."""
+        return self.now >= self.stale_from(server)
+
+
+def computed(server: Server, moment: Moment) -> Computed:
     """What follows from the record. A board that is green must mean it: all that is not proven good is a problem."""
+    stale = moment.is_stale(server)
     good = (
         server["status"] == "synced"
         and server["validation_status"] != "failed"
         and server["pipeline_status"] != "failed"
+        and not stale
     )
     return {
         "changed_files_count": len(server["changed_files"]),
         "status_code": STATUS_CODES[server["status"]],
-        "stale": False,
+        "stale": stale,
         "problem": 0 if good else 1,
     }
+
+
+def holds_until(servers: Iterable[Server], moment: Moment) -> float:
+    """The first second, after the moment, in which time alone makes one of the servers stale; infinite if none."""
+    return min((second for server in servers if (second := moment.stale_from(server)) > moment.now), default=math.inf)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.server import Server, Status, Validation
+from domain.server import Server, Status, Validation, server_key
 
 Source = Literal["pipeline", "cron", "legacy", "api"]
 Event = Literal["created", "changed", "deleted"]
@@ -43,6 +43,11 @@ def change_entry(before: Server | None, after: Server, source: Source) -> Entry 
 def deletion_entry(server: Server, revision: int, now: str) -> Entry:
     """The entry of a deletion: the last state, with the last status in both."""
     return _entry(server, "api", "deleted", server["status"], {"revision": revision, "timestamp": now})
+
+
+def entry_key(entry: Entry) -> str:
+    """The key of the server that an entry is about."""
+    return server_key(entry["server_group"], entry["host"])
 
 
 def _watched(server: Server) -> tuple[object, ...]:

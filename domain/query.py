@@ -1,25 +1,33 @@
-"""What a reading selects and sums up (API.md, section 3)."""
+"""What a reading selects (API.md, section 3)."""
 
-from collections import Counter
+import itertools
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import Field
-from typing_extensions import TypedDict
+from typing import Any
 
 from domain.errors import Invalid
-from domain.freshness import computed
-from domain.server import Server, Time
+from domain.freshness import Moment, computed
+from domain.server import Server
+from domain.times import read_when, time_text
 
 TEXT_FILTERS = (
     "server_group", "server_type", "environment", "host", "status", "pipeline_status", "drift_status",
     "validation_status", "project_name", "repo_name", "branch", "updated_by", "commit_sha",
 )  # fmt: skip
 FLAG_FILTERS = ("stale", "problem")
-FILTERS = TEXT_FILTERS + FLAG_FILTERS
+# Each bound with the field that it bounds, and whether it is the lower one.
+AGES = {
+    "seen_after": ("timestamp", True),
+    "seen_before": ("timestamp", False),
+    "created_after": ("first_seen", True),
+    "created_before": ("first_seen", False),
+}
+FILTERS = (*TEXT_FILTERS, *FLAG_FILTERS, *AGES)
 PAGE = ("limit", "offset")
 MAX_LIMIT = 10_000
+
+WHEN = "must be an RFC 3339 time, epoch seconds or milliseconds, or a length back from now such as 45s, 15m, 24h or 7d"
 
 NO_FILTER = ("", "*", "All", "$__all")
 
@@ -28,31 +36,37 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which servers a reading wants: for each named field the wanted values, and a page of them if asked."""
+    """Which servers a reading wants: for each named field the wanted values, for each age its bound as a time, bounds
+    included, and a page of them if asked."""
 
     texts: Mapping[str, frozenset[str]]
     flags: Mapping[str, frozenset[bool | None]]
+    ages: Mapping[str, str]
     limit: int | None = None
     offset: int = 0
 
     @property
     def selects_all(self) -> bool:
         """Whether every server is wanted."""
-        return not self.texts and not self.flags
+        return not self.texts and not self.flags and not self.ages
 
     @property
     def is_paged(self) -> bool:
         """Whether only a part of what is selected is wanted."""
         return self.limit is not None or self.offset > 0
 
-    def matches(self, server: Server) -> bool:
+    def matches(self, server: Server, moment: Moment) -> bool:
         """Whether the server is wanted."""
-        fields: Mapping[str, object] = server
+        fields: Mapping[str, Any] = server
         if any(fields[field] not in wanted for field, wanted in self.texts.items()):
             return False
+        for name, bound in self.ages.items():
+            field, is_lower = AGES[name]
+            if fields[field] < bound if is_lower else fields[field] > bound:
+                return False
         if not self.flags:
             return True
-        now: Mapping[str, object] = computed(server)
+        now: Mapping[str, object] = computed(server, moment)
         return all(bool(now[flag]) in wanted for flag, wanted in self.flags.items())
 
     def page(self, servers: Mapping[str, Server]) -> Mapping[str, Server]:
@@ -61,35 +75,44 @@ class Query:
         return dict(list(servers.items())[self.offset : end])
 
 
-def read_query(parameters: Iterable[tuple[str, str]], *, pages: bool) -> Query:
+def read_query(parameters: Iterable[tuple[str, str]], now: float, *, pages: bool) -> Query:
     """The query of a URL's parameters. Raises Invalid naming every bad one: a typo must not return everything."""
-    given: dict[str, list[str]] = {}
-    for name, text in parameters:
-        if not name.startswith("_"):
-            given.setdefault(name, []).append(text)
+    given = gathered(parameters)
     allowed = FILTERS + (PAGE if pages else ())
     problems = {name: "is no parameter here" for name in given if name not in allowed}
-    texts, flags, numbers = {}, {}, {}
-    for name in given.keys() & allowed:
-        wanted = _wanted(given[name])
-        if name in PAGE:
-            numbers[name] = _number(given[name])
-        elif wanted is not None and name in FLAG_FILTERS:
-            flags[name] = frozenset(_FLAGS.get(word) for word in wanted)
-        elif wanted is not None:
-            texts[name] = wanted
-    problems |= {name: "must be true, false, 1 or 0" for name, wanted in flags.items() if None in wanted}
+    wanted = {name: words for name in given.keys() & FILTERS if (words := wanted_words(given[name])) is not None}
+    texts = {name: words for name, words in wanted.items() if name in TEXT_FILTERS}
+    flags = {name: frozenset(map(_FLAGS.get, words)) for name, words in wanted.items() if name in FLAG_FILTERS}
+    ages = {name: bound(given[name], now, is_lower=AGES[name][1]) for name in wanted if name in AGES}
+    numbers = {name: whole_number(given[name]) for name in given.keys() & allowed if name in PAGE}
+    problems |= {name: "must be true, false, 1 or 0" for name, values in flags.items() if None in values}
+    problems |= {name: WHEN for name, bound in ages.items() if not bound}
+    problems |= _impossible(ages)
     if numbers.get("limit", 1) not in range(1, MAX_LIMIT + 1):
         problems["limit"] = f"must be from 1 to {MAX_LIMIT:,}"
     if numbers.get("offset", 0) < 0:
         problems["offset"] = "must be a whole number from 0"
+    refuse(problems, allowed)
+    return Query(texts, flags, ages, numbers.get("limit"), numbers.get("offset", 0))
+
+
+def gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The values of each parameter, without those whose name begins with `_`."""
+    given: dict[str, list[str]] = {}
+    for name, text in parameters:
+        if not name.startswith("_"):
+            given.setdefault(name, []).append(text)
+    return given
+
+
+def refuse(problems: Mapping[str, str], allowed: Iterable[str]) -> None:
+    """Raise Invalid naming the bad parameters and the allowed ones, if any is bad."""
     if problems:
         named = ", ".join(f"{name[:80]!r} {sentence}" for name, sentence in problems.items())
         raise Invalid(f"{named}. Allowed are: {', '.join(allowed)}.", problems)
-    return Query(texts, flags, numbers.get("limit"), numbers.get("offset", 0))
 
 
-def _wanted(values: list[str]) -> frozenset[str] | None:
+def wanted_words(values: list[str]) -> frozenset[str] | None:
     """The values of one filter, given as `a`, `a,b`, `{a,b}` or repeated; None where it filters nothing."""
     words = set[str]()
     for value in values:
@@ -98,44 +121,26 @@ def _wanted(values: list[str]) -> frozenset[str] | None:
     return None if words <= {""} or words & {*NO_FILTER[1:]} else frozenset(words - {""})
 
 
-def _number(values: list[str]) -> int:
+def whole_number(values: list[str]) -> int:
     """The one whole number that was given; -1 where it is none, which no bound lets through."""
     if len(values) == 1 and values[0].isascii() and values[0].isdigit() and len(values[0]) <= 18:
         return int(values[0])
     return -1
 
 
-class Summary(TypedDict):
-    """The fleet in one flat row; every key is always there."""
-
-    total: int
-    synced: int
-    out_of_sync: int
-    failed: int
-    unknown: int
-    stale: int
-    problem: int
-    validation_failed: int
-    groups: int
-    changed_files: Annotated[int, Field(description="The sum over all servers.")]
-    last_report: Time | None
+def bound(values: list[str], now: float, *, is_lower: bool) -> str:
+    """The time that bounds an age, in whole seconds within the bound; empty where it is no time."""
+    seconds = read_when(values[0], now) if len(values) == 1 else None
+    if seconds is None:
+        return ""
+    return time_text(math.ceil(seconds) if is_lower else math.floor(seconds))
 
 
-def summarize(servers: Iterable[Server]) -> Summary:
-    """The counts over the servers, and the time of the newest report about any of them."""
-    servers = list(servers)
-    now = [computed(server) for server in servers]
-    statuses = Counter(server["status"] for server in servers)
+def _impossible(ages: Mapping[str, str]) -> dict[str, str]:
+    """The pairs that no server can match. None was created after it was last seen, so that pair counts too."""
+    pairs = itertools.product(("seen_after", "created_after"), ("seen_before", "created_before"))
     return {
-        "total": len(servers),
-        "synced": statuses["synced"],
-        "out_of_sync": statuses["out_of_sync"],
-        "failed": statuses["failed"],
-        "unknown": statuses["unknown"],
-        "stale": sum(fields["stale"] for fields in now),
-        "problem": sum(fields["problem"] for fields in now),
-        "validation_failed": sum(server["validation_status"] == "failed" for server in servers),
-        "groups": len({server["server_group"] for server in servers}),
-        "changed_files": sum(fields["changed_files_count"] for fields in now),
-        "last_report": max((server["timestamp"] for server in servers), default=None),
+        lower: f"is later than {upper}, so no server can match"
+        for lower, upper in pairs
+        if (lower, upper) != ("seen_after", "created_before") and "" < ages.get(upper, "") < ages.get(lower, "")
     }

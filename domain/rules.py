@@ -11,6 +11,7 @@ def apply(server: Server | None, report: Report, now: str, revision: int) -> Ser
 
     `server` is None where the report is the first about it. A report of the old dialect counts as a pipeline's.
     """
+    now = max(now, server["timestamp"]) if server else now  # a clock that was set back does not turn a record's times
     before = server or cast(Server, {**new_server(report.server_group, report.host, now), **report.on_creation})
     verdict, run = (
         ("drift_status", "last_cron_check") if report.source == "cron" else ("pipeline_status", "last_pipeline_run")

@@ -1,15 +1,14 @@
 """The server record and its vocabulary (API.md, section 1)."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal, NotRequired, cast, get_args
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
+
+from domain.times import epoch
 
 Status = Literal["synced", "out_of_sync", "failed", "unknown"]
 Validation = Literal["passed", "failed", "skipped", "unknown"]
@@ -22,8 +21,15 @@ TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
 
+
+def _that_was(time: str) -> str:
+    """The time, if there was one such: staleness counts from it. Raises ValueError."""
+    epoch(time)
+    return time
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Time = Annotated[str, Field(pattern=TIME_PATTERN)]
+Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 
 
 class Record(TypedDict):
@@ -94,7 +100,6 @@ _BLANK: Mapping[str, Any] = {
     "revision": 0,
     "legacy_revision": 0,
 }
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _STORED = TypeAdapter(Server)
 
 
@@ -135,22 +140,3 @@ def completed(record: Any) -> Any:
         return record
     since = record.get("timestamp")
     return {**_BLANK, "first_seen": since, "status_since": since, **record}
-
-
-@lru_cache(maxsize=16)
-def time_text(seconds: int) -> str:
-    """Epoch seconds as the one form of a time in this product: RFC 3339, UTC, whole seconds, `Z`."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def read_time(text: object) -> str | None:
-    """An RFC 3339 time (no zone means UTC) in the one form; None if it is none."""
-    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.upper())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
-    except (ValueError, OverflowError):
-        return None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.history import Entry
+from domain.history import Entry, entry_key
 from domain.server import Server
 
 Records = Mapping[str, Server]
@@ -28,6 +28,22 @@ class Snapshot:
 
     revision: int
     records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of the history: from one time to another, bounds included, about the servers whose keys are wanted."""
+
+    since: str = ""
+    until: str = "~"  # sorts after every time
+    about: Callable[[str], bool] | None = None  # None for all
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether the entry is in it."""
+        return self.since <= entry["time"] <= self.until and (self.about is None or self.about(entry_key(entry)))
+
+
+EVERYTHING = Span()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +80,16 @@ class Store(Protocol):
         It is pure and may be called again. What it raises is raised here, with nothing stored.
         """
 
-    def events(self, after: int = 0) -> Iterator[Entry]:
-        """The history after a revision, the oldest entry first, each once."""
+    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
+        """The history after a revision, the oldest entry first unless asked otherwise, each once.
+
+        It costs what is taken from it, not what is kept. Old entries may go by themselves; of a server that exists,
+        its last one stays.
+        """
+
+    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
+        """For each server that existed just before a time, or each wanted one, the entry of its state then, in the
+        order of revisions. It relies on the entries about one server being in the order of their times."""
 
     def check(self) -> None:
         """Try to read and to write. Raises Unavailable."""

@@ -1,15 +1,22 @@
 """The history: a file to which each change's entry is appended, a line an entry, in the order of their revisions."""
 
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 
 import orjson
 
-from domain.history import Entry
-from storage.files import sync_folder, take_mode, write_all
+from domain.history import Entry, entry_key
+from domain.times import epoch, time_text
+from storage.contract import Span
+from storage.files import rename_synced, sync_folder, take_mode, write_all, write_synced
+from storage.index import Index
 
 TAIL_BYTES = 4_096
+DAY = 86_400
 
 
 class HistoryFile:
@@ -18,6 +25,9 @@ class HistoryFile:
     def __init__(self, path: Path, like: Path) -> None:
         self.path = path
         self._like = like
+        self._lock = threading.Lock()
+        self._index: Index | None = None
+        self._next_prune = 0  # a time before which nothing is old enough
 
     def last_revision(self) -> int:
         """The revision of the newest entry, 0 where there is none."""
@@ -52,23 +62,85 @@ class HistoryFile:
         finally:
             os.close(descriptor)
 
-    def read(self, after: int = 0) -> Iterator[Entry]:
-        """The entries after a revision. Raises ValueError at a line that cannot be read, unless it is the last."""
-        torn = 0
-        try:
-            file = self.path.open("rb")
-        except FileNotFoundError:
+    def events(self, pending: Sequence[Entry], after: int, span: Span, *, newest_first: bool) -> Iterator[Entry]:
+        """What the file and then `pending`, which may have moved into it meanwhile, hold of a span after a revision.
+
+        Raises ValueError at a line that cannot be read, unless it is the last.
+        """
+        index, waiting = self._looked_up(pending)
+        waiting = [entry for entry in waiting if entry["revision"] > after and span.holds(entry)]
+        numbers = index.numbers(after, span) if index else ()
+        if newest_first:
+            yield from reversed(waiting)
+            numbers = numbers[::-1]
+        for entry in index.read(numbers) if index else ():
+            if span.since <= entry["time"] <= span.until:
+                yield entry
+        if not newest_first:
+            yield from waiting
+
+    def in_force(self, pending: Sequence[Entry], time: str, about: Callable[[str], bool] | None) -> Iterator[Entry]:
+        """The entry of each server's state just before a time. Raises ValueError as `events`."""
+        index, waiting = self._looked_up(pending)
+        last = {entry_key(entry): entry for entry in waiting if entry["time"] < time and Span(about=about).holds(entry)}
+        numbers = sorted(
+            lines[count - 1]
+            for key, lines, count in (index.before(time, about) if index else ())
+            if count and key not in last
+        )
+        for entry in (*(index.read(numbers) if index else ()), *sorted(last.values(), key=itemgetter("revision"))):
+            if entry["event"] != "deleted":
+                yield entry
+
+    def prune(self, oldest: str, is_there: Callable[[str], bool], temporary: Path) -> None:
+        """Take out the entries before a time, once a day: the file is written anew beside, and renamed.
+
+        Of each server that is still there the last of them stays, so that the state in force has no hole; and the last
+        line of all, which tells up to where the journal's entries came here. Who calls it holds the store's lock.
+        """
+        if not oldest or epoch(oldest) < self._next_prune:
             return
-        with file:
-            for number, line in enumerate(file, 1):
-                if torn:
-                    raise ValueError(f"line {torn} of its history cannot be read")
-                try:
-                    entry: Entry = orjson.loads(line)
-                    if entry["revision"] > after:
-                        yield entry
-                except (ValueError, TypeError, KeyError):
-                    torn = number  # an append that goes on, or that a crash cut, if nothing follows
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            if _time(file.readline()) >= time_text(epoch(oldest) - DAY):  # the usual case, without reading the rest
+                return
+        index, _pending = self._looked_up(())
+        old = set[int]()
+        for key, lines, count in index.before(oldest, None) if index else ():
+            old.update(lines[: max(0, count - 1) if is_there(key) else count])
+        if index:
+            old.discard(len(index) - 1)
+            if old:
+                write_synced(temporary, index.content(n for n in range(len(index)) if n not in old), like=self._like)
+                rename_synced(temporary, self.path)
+        self._next_prune = epoch(oldest) + DAY
+
+    def forget(self) -> None:
+        """Let go of what is held in memory; the next to use it reads the file anew."""
+        with self._lock:
+            self._index = None
+
+    def _looked_up(self, pending: Sequence[Entry]) -> tuple[Index | None, list[Entry]]:
+        """The index of the file as it is now, and what of `pending` is not in it."""
+        with self._lock:
+            index, self._index = self._index, None  # what fails here is tried anew
+            try:
+                inode = self.path.stat().st_ino
+                if not index or index.inode != inode or not index.is_still_true():
+                    index = Index(self.path)
+            except FileNotFoundError:
+                return None, list(pending)
+            index.extend()
+            self._index = index
+        last = index.revision(len(index) - 1) if len(index) else 0
+        return index, [entry for entry in pending if entry["revision"] > last]
+
+
+def _time(line: bytes) -> str:
+    """The time of a line, the latest there is where it has none."""
+    try:
+        return str(orjson.loads(line)["time"])
+    except (ValueError, TypeError, KeyError):
+        return "~"
 
 
 def _last_line(descriptor: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from domain.document import Document, Upgrade
 from domain.errors import Unavailable
 from domain.history import Entry
 from domain.server import Server
-from storage.contract import Commit, Decide, Decision, Snapshot
+from storage.contract import EVERYTHING, Commit, Decide, Decision, Snapshot, Span
 from storage.files import explained, rename_synced, signature_of, sync_folder, write_synced
 from storage.fleet import Fleet
 from storage.history import HistoryFile
@@ -47,7 +47,7 @@ class JsonFileStore:
     commit, so both cost what changed and not the fleet. A lock file, never deleted, lets one process write at a time.
     """
 
-    def __init__(self, path: Path, upgrade: Upgrade) -> None:
+    def __init__(self, path: Path, upgrade: Upgrade, oldest: Callable[[], str] = lambda: "") -> None:
         self._path = path.resolve()  # a link stays a link: what it names is replaced
         self._temporary = self._beside("tmp")
         self._lock = filelock.FileLock(
@@ -55,6 +55,7 @@ class JsonFileStore:
         )
         self._alone = threading.Lock()
         self._queue = CommitQueue(self._commit)
+        self._oldest = oldest
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade)
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
@@ -75,17 +76,11 @@ class JsonFileStore:
     def change(self, keys: Sequence[str], decide: Decide) -> Commit:
         return self._queue.submit(keys, decide)
 
-    def events(self, after: int = 0) -> Iterator[Entry]:
-        with self._read() as fleet:
-            pending = list(fleet.pending)
-        with explained(self._path, "read"):
-            try:
-                for entry in self._history.read(after):
-                    yield entry
-                    after = entry["revision"]
-            except ValueError as error:
-                raise Unavailable(f"The store {self._path.name} cannot be read: {error}.") from None
-        yield from [entry for entry in pending if entry["revision"] > after]
+    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
+        return self._told(lambda pending: self._history.events(pending, after, span, newest_first=newest_first))
+
+    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
+        return self._told(lambda pending: self._history.in_force(pending, time, about))
 
     def check(self) -> None:
         self.get("")
@@ -103,6 +98,7 @@ class JsonFileStore:
         except Unavailable as error:
             logger.warning("%s What was reported is safe in its journal.", error)
         self._replica.close()
+        self._history.forget()
 
     def compact(self) -> None:
         """Bring file and history up to date and start the journal anew. Raises Unavailable, with all as it was."""
@@ -139,6 +135,16 @@ class JsonFileStore:
             self.change((), lambda _records, _revision: Decision({}))  # puts the new version on disk
         with self._replica.memory:
             yield self._replica.fleet
+
+    def _told(self, tell: Callable[[Sequence[Entry]], Iterator[Entry]]) -> Iterator[Entry]:
+        """What the history tells, with the entries that are not yet in its file."""
+        with self._read() as fleet:
+            pending = list(fleet.pending)
+        with explained(self._path, "read"):
+            try:
+                yield from tell(pending)
+            except ValueError as error:
+                raise Unavailable(f"The store {self._path.name} cannot be read: {error}.") from None
 
     def _checkpoint_if_due(self) -> None:
         """A checkpoint, now or by itself later. The commit is safe without it, so a failure is logged and no more."""
@@ -185,6 +191,8 @@ class JsonFileStore:
         with explained(self._path, "written"):
             if pending:
                 self._history.append(pending)
+            with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
+                self._history.prune(self._oldest(), snapshot.records.__contains__, self._temporary)
             document = Document(snapshot.revision, snapshot.records, replica.others)
             try:
                 file = write_synced(self._temporary, document.content(), like=self._path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.document import Upgrade, read_document
 from domain.errors import Unavailable
+from domain.history import change_entry
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.fleet import Fleet
 from storage.history import HistoryFile
@@ -95,6 +96,9 @@ class Replica:
         in_history = self._history.last_revision()
         commits = [line for line in lines if not line.file]
         pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
+        if document.is_upgraded:  # its one server came by the old dialect; unless a crash came after this was kept
+            created = [change_entry(None, server, "legacy") for server in document.servers.values()]
+            pending[:0] = [entry for entry in created if entry and entry["revision"] > in_history]
         fleet = Fleet(document.revision, document.servers, ())
         for line in commits:
             if line.revision > start:

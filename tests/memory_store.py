@@ -1,12 +1,12 @@
 """The Store contract made visible: a lock, a dict and a number. Nothing survives the process."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from domain.history import Entry
+from domain.history import Entry, entry_key
 from domain.server import Server
-from storage import Commit, Snapshot
-from storage.contract import Decide
+from storage import Commit, Snapshot, Span
+from storage.contract import EVERYTHING, Decide
 
 
 class MemoryStore:
@@ -32,8 +32,14 @@ class MemoryStore:
             self._history += decision.history
             return Commit(before, decision.records)
 
-    def events(self, after: int = 0) -> Iterator[Entry]:
-        yield from [entry for entry in self._history if entry["revision"] > after]
+    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
+        found = [entry for entry in self._history if entry["revision"] > after and span.holds(entry)]
+        yield from reversed(found) if newest_first else found
+
+    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
+        last = {entry_key(entry): entry for entry in self.events(span=Span(about=about)) if entry["time"] < time}
+        existing = [entry for entry in last.values() if entry["event"] != "deleted"]
+        yield from sorted(existing, key=lambda entry: entry["revision"])
 
     def check(self) -> None:
         """Memory is always there."""

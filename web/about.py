@@ -1,5 +1,6 @@
 """GET /, /openapi.json and /docs: what there is, for people and programs."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -8,7 +9,7 @@ from typing_extensions import TypedDict
 
 import operations
 from config import VERSION
-from domain.freshness import computed
+from domain.freshness import Moment, computed
 from domain.query import read_query
 from storage import Store
 from web.openapi import Description, describes, document
@@ -28,6 +29,9 @@ class About(TypedDict):
     api_version: str
     status: str
     summary: str
+    groups: str
+    history: str
+    events: str
     pipeline: str
     cron: str
     legacy: str
@@ -43,6 +47,9 @@ _ABOUT: About = {
     "api_version": API_VERSION,
     "status": "/status",
     "summary": "/summary",
+    "groups": "/groups",
+    "history": "/history",
+    "events": "/events",
     "pipeline": "/status/pipeline",
     "cron": "/status/cron",
     "legacy": "/api/status",
@@ -53,7 +60,7 @@ _ABOUT: About = {
 }
 
 
-def routes(store: Store) -> Blueprint:
+def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     """The routes that say what this is."""
     blueprint = Blueprint("about", __name__)
 
@@ -71,12 +78,13 @@ def routes(store: Store) -> Blueprint:
         if "text/html" not in request.headers.get("Accept", ""):
             response = json_response(_ABOUT)
         else:
-            everything = read_query((), pages=False)
-            servers = operations.find(store, everything).servers.values()
+            moment = now()
+            everything = read_query((), moment.now, pages=False)
+            servers = operations.find(store, moment, everything).servers.values()
             response = _page(
                 "board.html",
-                summary=operations.summary(store, everything),
-                servers=[(server, computed(server)) for server in servers],
+                summary=operations.summary(store, moment, everything),
+                servers=[(server, computed(server, moment)) for server in servers],
             )
         response.headers["Vary"] = "Accept"
         return response

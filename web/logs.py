@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 from gunicorn import glogging
 
-from domain.server import time_text
+from domain.times import time_text
 
 logger = logging.getLogger("gitops_status.access")
 

@@ -11,10 +11,13 @@ from typing_extensions import TypedDict
 from werkzeug.routing import Rule
 
 from config import VERSION
-from domain.query import FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
+from domain.freshness import Moment
+from domain.query import AGES, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
 from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
 from domain.server import NAME_PATTERN
+from domain.timeline import ENTRY_FILTERS, WINDOW
+from domain.times import epoch
 from web.present import FullRecord, full, row
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -53,14 +56,15 @@ DRIFT_EXAMPLE: dict[str, Any] = {
     "changed_files": ["/etc/rsyslog.conf", "/etc/rsyslog.d/50-default.conf"],
     "check_interval": 300,
 }
-_SERVER = apply(
+SERVER = apply(
     None,
     Report("pipeline", "rsyslog-prod", "rsyslog-01", {**RUN_DEFAULTS, **REPORT_EXAMPLE}, {}),
     "2026-04-26T10:30:00Z",
     1,
 )
-SERVER_EXAMPLE = full(_SERVER)
-ROW_EXAMPLE = row(_SERVER)
+MOMENT = Moment(epoch(SERVER["timestamp"]), 7_200)
+SERVER_EXAMPLE = full(SERVER, MOMENT)
+ROW_EXAMPLE = row(SERVER, MOMENT)
 
 _REASONS = {
     200: "As asked.",
@@ -74,9 +78,29 @@ _REASONS = {
     503: "The store cannot be read or written now; the reason phrase says why.",
 }
 _ANY_TEXT = {"type": "string"}
+_AGE = {
+    "description": "An RFC 3339 time (no zone means UTC), epoch seconds, epoch milliseconds, or a length back from now "
+    "(`45s`, `15m`, `24h`, `7d`); the bound itself is included. Empty for no filter.",
+    "schema": {
+        "type": "string",
+        "anyOf": [
+            {"format": "date-time"},
+            {"pattern": r"^[0-9]{1,15}(\.[0-9]{1,9})?$"},
+            {"pattern": "^[0-9]{1,9}[smhd]$"},
+            {"enum": NO_FILTER},
+        ],
+    },
+    "examples": {"length": {"value": "24h"}},
+}
+_TEXTS = dict.fromkeys((*TEXT_FILTERS, *ENTRY_FILTERS))
 _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    **{name: {"description": "One value, `a,b`, `{a,b}`, or repeated.", "schema": _ANY_TEXT} for name in TEXT_FILTERS},
+    **{name: {"description": "One value, `a,b`, `{a,b}`, or repeated.", "schema": _ANY_TEXT} for name in _TEXTS},
     **{name: {"schema": {"enum": ["true", "false", "1", "0", *NO_FILTER]}} for name in FLAG_FILTERS},
+    **dict.fromkeys((*AGES, *WINDOW), _AGE),
+    "step": {
+        "description": "A length such as 15m or 1h, or seconds.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{1,7}[smhd]?$"},
+    },
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}},
     "offset": {"schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},
     "server": {"description": "A host or a server group.", "schema": _ANY_TEXT},

@@ -1,7 +1,8 @@
 """Records -> JSON, and the ready bytes of a reading."""
 
 import gzip
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 from flask import Response, request
 
-from domain.freshness import Computed, computed
+from domain.freshness import Computed, Moment, computed
 from domain.server import FIELDS, Record, Server
 from storage import Records
 
@@ -21,19 +22,19 @@ class FullRecord(Record, Computed):
     """A server as it is shown alone: its record, then what is computed from it."""
 
 
-def full(server: Server) -> dict[str, Any]:
+def full(server: Server, moment: Moment) -> dict[str, Any]:
     """The record with its computed fields."""
-    return _picked(server, FIELDS)
+    return _picked(server, FIELDS, moment)
 
 
-def row(server: Server) -> dict[str, Any]:
+def row(server: Server, moment: Moment) -> dict[str, Any]:
     """The flat row of a table: no nested value, the same keys for every server."""
-    return _picked(server, _ROW_FIELDS)
+    return _picked(server, _ROW_FIELDS, moment)
 
 
-def _picked(server: Server, names: Iterable[str]) -> dict[str, Any]:
+def _picked(server: Server, names: Iterable[str], moment: Moment) -> dict[str, Any]:
     stored: dict[str, Any] = {**server}
-    return {**{name: stored[name] for name in names}, **computed(server)}
+    return {**{name: stored[name] for name in names}, **computed(server, moment)}
 
 
 def json_bytes(value: Any) -> bytes:
@@ -78,44 +79,57 @@ def reading(ready: Ready) -> Response:
     return response
 
 
+class Kept:
+    """An answer about the whole fleet: it holds until the next report, or until the next server turns stale."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Records, int, float, Ready] = ({}, 0, 0, Ready(b""))
+
+    def ready(self, servers: Records, moment: Moment, make: Callable[[], tuple[Ready, float]]) -> Ready:
+        """The answer about these servers. `make` gives it with the epoch second from which it holds no more."""
+        known, since, until, ready = self._kept  # once: another thread may put a newer one in its place meanwhile
+        if servers is not known or not since <= moment.now < until:
+            ready, until = make()
+            self._kept = (servers, moment.now, until, ready)
+        return ready
+
+
 @dataclass(frozen=True, slots=True)
-class Made:
-    """The row that was made of a server: its bytes and their digest."""
+class _Made:
+    """The row that was made of a server: its bytes, their digest, and when time makes it another."""
 
     server: Server
+    stale_from: float
+    is_stale: bool
     line: bytes
     digest: int
 
 
 class Rows:
-    """The bytes of `GET /status`: a row is made once a change, the whole body once a revision of the store."""
+    """The bytes of rows: one is made once a change of its server, and once more when that turns stale."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, Made] = {}
-        self._whole: tuple[Records, Ready] = ({}, _array([]))
+        self._rows: dict[str, _Made] = {}
 
-    def whole(self, servers: Records) -> Ready:
-        """The array of all servers; the same bytes as long as it is the same mapping."""
-        known, ready = self._whole
-        if servers is not known:
-            self._rows = {key: self._row(key, server) for key, server in servers.items()}
-            ready = _array(self._rows.values())
-            self._whole = (servers, ready)
-        return ready
+    def whole(self, servers: Records, moment: Moment) -> tuple[Ready, float]:
+        """The array of all servers, and until when it holds. Rows of servers that are gone are forgotten."""
+        self._rows = rows = {key: self._row(key, server, moment) for key, server in servers.items()}
+        until = min((made.stale_from for made in rows.values() if not made.is_stale), default=math.inf)
+        return _array(rows.values()), until
 
-    def some(self, servers: Records) -> Ready:
+    def some(self, servers: Records, moment: Moment) -> Ready:
         """The array of a selection of servers."""
-        return _array([self._row(key, server) for key, server in servers.items()])
+        return _array([self._row(key, server, moment) for key, server in servers.items()])
 
-    def _row(self, key: str, server: Server) -> Made:
+    def _row(self, key: str, server: Server, moment: Moment) -> _Made:
         known = self._rows.get(key)
-        if known and known.server is server:
+        if known and known.server is server and known.is_stale is (moment.now >= known.stale_from):
             return known
-        line = b"%b" % orjson.dumps(row(server))  # a copy: orjson's own keep the kilobytes that they were written in
-        return Made(server, line, _digest(line))
+        line = b"%b" % orjson.dumps(row(server, moment))  # a copy: orjson's own keep the kilobytes they were written in
+        return _Made(server, moment.stale_from(server), moment.is_stale(server), line, _digest(line))
 
 
-def _array(rows: Collection[Made]) -> Ready:
+def _array(rows: Collection[_Made]) -> Ready:
     """The rows as an array. Its tag is made from their digests: to hash megabytes again takes longer than to send them.
 
     Rows are sorted by what is in them, so their sum tells as much as their sequence.

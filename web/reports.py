@@ -8,6 +8,7 @@ from pydantic import Field
 
 import operations
 from config import Settings
+from domain.freshness import Moment
 from domain.report import MAX_REPORTS, CronReport, PipelineReport, Reports, read_reports
 from storage import Store
 from web.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
@@ -21,15 +22,16 @@ _ONE_REQUEST = Field(min_length=1, max_length=MAX_REPORTS)
 _STATUSES = (200, 201, 400, 413, 415, 503)
 
 
-def routes(store: Store, settings: Settings, clock: Callable[[], float]) -> Blueprint:
+def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
     """The two routes that reports come in by."""
     blueprint = Blueprint("reports", __name__)
 
     def stored(source: Literal["pipeline", "cron"]) -> Response:
         given = read_reports(source, read_report_body(settings.max_body))
         g.server = _key(given)
-        reported = operations.report(store, clock(), given.reports)
-        records = [full(server) for server in reported.servers]
+        moment = now()
+        reported = operations.report(store, moment, given.reports)
+        records = [full(server, moment) for server in reported.servers]
         response = json_response(records if given.is_array else records[0], 201 if reported.is_created else 200)
         if given.ignored:
             response.headers["X-Ignored-Fields"] = ", ".join(_printable(given.ignored[:MAX_NAMED]))

@@ -1,4 +1,4 @@
-"""What a reading selects and sums up."""
+"""What a reading selects."""
 
 from typing import Any
 
@@ -7,10 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
-from domain.freshness import computed
-from domain.query import FILTERS, PAGE, TEXT_FILTERS, read_query, summarize
+from domain.freshness import Moment, computed
+from domain.query import AGES, FILTERS, PAGE, TEXT_FILTERS, WHEN, read_query
 from domain.server import STATUSES, Server
+from domain.times import time_text
 from tests.storage.records import server
+
+NOW = 1_777_199_400
+MOMENT = Moment(NOW, 7_200)
 
 _servers = st.builds(
     server,
@@ -19,38 +23,12 @@ _servers = st.builds(
     pipeline_status=st.none() | st.sampled_from(STATUSES),
     validation_status=st.sampled_from(["passed", "failed"]),
     environment=st.sampled_from(["prod", "dev", "a,b"]),
-    changed_files=st.lists(st.sampled_from("abc"), unique=True),
-    timestamp=st.sampled_from(["2026-04-26T10:30:00Z", "2026-04-26T10:30:01Z", "2025-12-31T23:59:59Z"]),
+    last_cron_check=st.sampled_from([None, "2026-04-26T10:30:00Z", "2026-04-26T08:29:59Z"]),
 )
 
 
 def _is_wanted(given: list[tuple[str, str]], one: Server, *, pages: bool = True) -> bool:
-    return read_query(given, pages=pages).matches(one)
-
-
-@given(st.lists(_servers))
-def test_a_summary_is_what_counting_by_hand_gives(servers: list[Server]) -> None:
-    count = dict.fromkeys(("total", *STATUSES, "stale", "problem", "validation_failed", "changed_files"), 0)
-    groups, last = set[str](), None
-    for one in servers:
-        now = computed(one)
-        count["total"] += 1
-        count[one["status"]] += 1
-        count["stale"] += 1 if now["stale"] else 0
-        count["problem"] += now["problem"]
-        count["validation_failed"] += 1 if one["validation_status"] == "failed" else 0
-        count["changed_files"] += len(one["changed_files"])
-        groups.add(one["server_group"])
-        if last is None or one["timestamp"] > last:
-            last = one["timestamp"]
-    assert summarize(iter(servers)) == {**count, "groups": len(groups), "last_report": last}
-
-
-def test_a_summary_of_nothing_has_every_key_too() -> None:
-    empty = summarize([])
-    assert empty.keys() == summarize([server("a/x")]).keys()
-    assert empty["last_report"] is None
-    assert {number for name, number in empty.items() if name != "last_report"} == {0}
+    return read_query(given, NOW, pages=pages).matches(one, MOMENT)
 
 
 @given(st.integers(0, 30), st.none() | st.integers(1, 30), st.integers(0, 30))
@@ -59,7 +37,7 @@ def test_a_page_is_that_part_of_what_was_found_and_pages_make_the_whole(
 ) -> None:
     servers = {f"a/{number:02}": server(f"a/{number:02}") for number in range(size)}
     given_ = [("offset", str(offset))] + ([("limit", str(limit))] if limit else [])
-    query = read_query(given_, pages=True)
+    query = read_query(given_, NOW, pages=True)
     expected = list(servers)[offset:] if limit is None else list(servers)[offset : offset + limit]
     assert list(query.page(servers)) == expected
     assert query.is_paged == (limit is not None or offset > 0)
@@ -80,17 +58,17 @@ def test_several_values_are_the_same_however_they_are_given(name: str, words: se
     "values", [[""], ["*"], ["All"], ["$__all"], ["prod,*"], ["prod", "All"], ["{$__all}"], [","], ["{}"], ["", ""]]
 )
 def test_the_words_for_all_filter_nothing(values: list[str]) -> None:
-    query = read_query([("environment", value) for value in values], pages=True)
+    query = read_query([("environment", value) for value in values], NOW, pages=True)
     assert query.selects_all
 
 
 @given(_servers, st.sampled_from(["true", "1"]), st.sampled_from(["false", "0"]))
 def test_a_flag_selects_those_that_have_it_or_not(one: Server, yes: str, no: str) -> None:
-    is_problem = bool(computed(one)["problem"])
-    assert _is_wanted([("problem", yes)], one) is is_problem
-    assert _is_wanted([("problem", no)], one) is not is_problem
-    assert _is_wanted([("problem", yes), ("problem", no)], one)
-    assert not _is_wanted([("stale", yes)], one)
+    now = computed(one, MOMENT)
+    for flag, has_it in (("problem", bool(now["problem"])), ("stale", now["stale"])):
+        assert _is_wanted([(flag, yes)], one) is has_it
+        assert _is_wanted([(flag, no)], one) is not has_it
+        assert _is_wanted([(flag, yes), (flag, no)], one)
 
 
 def test_all_filters_have_to_fit() -> None:
@@ -119,12 +97,104 @@ def test_all_filters_have_to_fit() -> None:
 )
 def test_every_bad_parameter_is_named_and_so_are_the_allowed_ones(given_: list[tuple[str, str]], bad: set[str]) -> None:
     with pytest.raises(Invalid) as caught:
-        read_query(given_, pages=True)
+        read_query(given_, NOW, pages=True)
     assert caught.value.fields.keys() == bad
     assert all(name in str(caught.value) for name in (*bad, *FILTERS, *PAGE))
 
 
 def test_a_name_that_begins_with_an_underscore_is_ignored_and_a_page_only_where_there_are_pages() -> None:
-    assert read_query([("_", "1777199400"), ("_limit", "x")], pages=False).selects_all
+    assert read_query([("_", "1777199400"), ("_limit", "x")], NOW, pages=False).selects_all
     with pytest.raises(Invalid, match="'limit' is no parameter here"):
-        read_query([("limit", "1")], pages=False)
+        read_query([("limit", "1")], NOW, pages=False)
+
+
+SEEN = "2026-04-26T10:30:00Z"
+
+
+@pytest.mark.parametrize("field", ["timestamp", "first_seen"])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-04-26T09:00:00Z", NOW - 5_400),
+        ("2026-04-26T09:00:00", NOW - 5_400),
+        ("2026-04-26 11:00:00+02:00", NOW - 5_400),
+        ("1777194000", NOW - 5_400),
+        ("1777194000.0", NOW - 5_400),
+        ("1777194000000", NOW - 5_400),
+        ("45s", NOW - 45),
+        ("15m", NOW - 900),
+        ("24h", NOW - 86_400),
+        ("7d", NOW - 604_800),
+        ("99999999999", 99_999_999_999),  # the last that counts as seconds
+        ("999999999999999", 253_402_300_799),  # our times end with the year 9999
+        ("100000000000", 100_000_000),
+        ("999999999d", 0),
+    ],
+)
+def test_an_age_is_bounded_in_each_form_its_bounds_included(field: str, text: str, seconds: int) -> None:
+    name = {"timestamp": "seen", "first_seen": "created"}[field]
+    at, earlier, later = (
+        server("a/x", **{"timestamp": "", "first_seen": "", field: time})
+        for time in (time_text(seconds), time_text(seconds - 1), time_text(seconds + 1))
+    )
+    assert [_is_wanted([(f"{name}_{side}", text)], at) for side in ("after", "before")] == [True, True]
+    if earlier != at:
+        assert [_is_wanted([(f"{name}_{side}", text)], earlier) for side in ("after", "before")] == [False, True]
+    if later != at:
+        assert [_is_wanted([(f"{name}_{side}", text)], later) for side in ("after", "before")] == [True, False]
+
+
+@pytest.mark.parametrize("text", ["2026-04-26T10:30:00.5Z", "2026-04-26T10:30:00.5", "1777199400.5", "1777199400500"])
+def test_a_fraction_of_a_second_counts(text: str) -> None:
+    one, next_one = server("a/x", timestamp=SEEN), server("a/x", timestamp="2026-04-26T10:30:01Z")
+    assert [_is_wanted([("seen_after", text)], each) for each in (one, next_one)] == [False, True]
+    assert [_is_wanted([("seen_before", text)], each) for each in (one, next_one)] == [True, False]
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20), st.integers(0, 20))
+def test_ages_and_other_filters_have_to_fit_all(seen: int, created: int, after: int, before: int) -> None:
+    one = server("a/x", timestamp=time_text(NOW + seen), first_seen=time_text(NOW + created))
+    given_ = [("seen_after", str(NOW + after)), ("created_before", str(NOW + before)), ("host", "x")]
+    assert _is_wanted(given_, one) == (seen >= after and created <= before)
+    assert not _is_wanted([*given_, ("environment", "nope")], one)
+
+
+@pytest.mark.parametrize("name", AGES)
+def test_an_empty_age_filters_nothing(name: str) -> None:
+    assert read_query([(name, "")], NOW, pages=True).selects_all
+    assert not read_query([(name, "0")], NOW, pages=True).selects_all
+
+
+@pytest.mark.parametrize("name", AGES)
+@pytest.mark.parametrize(
+    "text", ["yesterday", "7w", "-1", "1.5h", "2026-04-26", "2026-02-30T00:00:00Z", "1h,2h", " 1h"]
+)
+def test_an_age_that_is_no_time_is_refused_with_the_forms_there_are(name: str, text: str) -> None:
+    with pytest.raises(Invalid, match=f"'{name}' must be an RFC 3339 time, epoch seconds or milliseconds") as caught:
+        read_query([(name, text)], NOW, pages=True)
+    assert caught.value.fields == {name: WHEN}
+
+
+@pytest.mark.parametrize("name", AGES)
+def test_an_age_that_is_given_twice_is_refused(name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_query([(name, "1h"), (name, "1h")], NOW, pages=True)
+    assert caught.value.fields == {name: WHEN}
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [("seen_after", "seen_before"), ("created_after", "created_before"), ("created_after", "seen_before")],
+)
+def test_a_pair_of_ages_that_no_server_can_match_is_refused_and_names_both(lower: str, upper: str) -> None:
+    for earlier, later in (("2h", "1h"), ("1777199400", "1777199401"), ("1777199400.2", "1777199400.8")):
+        with pytest.raises(Invalid, match=f"'{lower}' is later than {upper}, so no server can match") as caught:
+            read_query([(lower, later), (upper, earlier)], NOW, pages=True)
+        assert caught.value.fields.keys() == {lower}
+    assert not read_query([(lower, "2h"), (upper, "1h")], NOW, pages=True).selects_all
+    assert _is_wanted([(lower, str(NOW)), (upper, str(NOW))], server("a/x"))
+
+
+def test_a_server_may_be_seen_long_after_it_was_created() -> None:
+    one = server("a/x", first_seen="2026-01-01T00:00:00Z")
+    assert _is_wanted([("seen_after", "1h"), ("created_before", "30d")], one)

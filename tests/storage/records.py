@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from domain.history import Entry, change_entry, deletion_entry
+from domain.history import Entry, Event, change_entry, deletion_entry
 from domain.server import Server, new_server
 from storage import Changes, Commit, Decision, Store, open_store
 from storage.json_file import JsonFileStore
@@ -69,6 +69,14 @@ def note(store: Store, *changes: tuple[str, str | None]) -> Commit:
         return Decision(after, history)
 
     return store.change([key for key, _ in changes], decide)
+
+
+def entry(revision: int, key: str, day: str, event: Event = "changed", **fields: Any) -> Entry:
+    """A history entry of a day."""
+    made = cast(
+        Entry, change_entry(None, server(key, timestamp=f"{day}T00:00:00Z", revision=revision, **fields), "cron")
+    )
+    return {**made, "event": event}
 
 
 def told(store: Store, after: int = 0) -> list[tuple[int, str, str, str]]:

@@ -3,13 +3,26 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
-from storage import Changes, Decision, Snapshot, Store
+from domain.history import Entry
+from storage import Changes, Decision, Snapshot, Span, Store
 from tests.memory_store import MemoryStore
-from tests.storage.records import at_once, count, counted, keep_in_journal, note, opened, put, remove, server, told
+from tests.storage.records import (
+    at_once,
+    count,
+    counted,
+    entry,
+    keep_in_journal,
+    note,
+    opened,
+    put,
+    remove,
+    server,
+    told,
+)
 
 
 class Refused(Exception):
@@ -381,3 +394,69 @@ def test_a_file_opened_again_tells_the_same(tmp_path: Path) -> None:
     store.close()
     assert path.with_name("status.json.history").read_bytes().count(b"\n") == 3
     assert told(opened(path)) == told(store) == expected
+
+
+def days(store: Store) -> None:
+    """An entry a day: a server that stays, one that goes, and one that comes again."""
+    for day, key, event in (
+        ("01", "a/a", "created"), ("02", "b/b", "created"), ("03", "a/a", "changed"), ("04", "b/b", "deleted"),
+        ("05", "c-c/c", "created"), ("06", "b/b", "created"),
+    ):  # fmt: skip
+
+        def decide(_before: Changes, revision: int, day: str = day, key: str = key, event: Any = event) -> Decision:
+            return Decision({}, [entry(revision, key, f"2026-04-{day}", event)])
+
+        store.change([key], decide)
+
+
+def found(entries: Iterator[Entry]) -> list[int]:
+    return [one["revision"] for one in entries]
+
+
+@pytest.mark.parametrize(
+    ("span", "revisions"),
+    [
+        (Span(), [1, 2, 3, 4, 5, 6]),
+        (Span(since="2026-04-03T00:00:00Z"), [3, 4, 5, 6]),
+        (Span(since="2026-04-03T00:00:01Z"), [4, 5, 6]),
+        (Span(until="2026-04-03T00:00:00Z"), [1, 2, 3]),
+        (Span(until="2026-04-02T23:59:59Z"), [1, 2]),
+        (Span("2026-04-03T00:00:00Z", "2026-04-05T00:00:00Z"), [3, 4, 5]),
+        (Span("2026-04-05T00:00:00Z", "2026-04-03T00:00:00Z"), []),
+        (Span(about=lambda key: key == "b/b"), [2, 4, 6]),
+        (Span("2026-04-03T00:00:00Z", about=lambda key: key != "b/b"), [3, 5]),
+        (Span(about=lambda _key: False), []),
+    ],
+)
+def test_the_history_of_a_span_from_either_end(store: Store, span: Span, revisions: list[int]) -> None:
+    assert found(store.events(span=span)) == []
+    days(store)
+    assert found(store.events(span=span)) == revisions
+    assert found(store.events(span=span, newest_first=True)) == revisions[::-1]
+    assert found(store.events(3, span)) == [revision for revision in revisions if revision > 3]
+    assert found(store.events(3, span, newest_first=True)) == [one for one in revisions[::-1] if one > 3]
+
+
+@pytest.mark.parametrize(
+    ("time", "revisions"),
+    [
+        ("2026-04-01T00:00:00Z", []),
+        ("2026-04-01T00:00:01Z", [1]),
+        ("2026-04-03T00:00:00Z", [1, 2]),
+        ("2026-04-04T00:00:00Z", [2, 3]),
+        ("2026-04-05T00:00:00Z", [3]),
+        ("2026-04-09T00:00:00Z", [3, 5, 6]),
+    ],
+)
+def test_the_state_in_force_just_before_a_time(store: Store, time: str, revisions: list[int]) -> None:
+    assert found(store.in_force(time)) == []
+    days(store)
+    assert found(store.in_force(time)) == revisions
+    assert found(store.in_force(time, lambda key: key == "b/b")) == [one for one in revisions if one in (2, 6)]
+
+
+def test_a_reading_of_the_history_shows_what_was_told_before_it_began(store: Store) -> None:
+    for number in range(1, 6):
+        note(store, ("a/a", "synced" if number % 2 else "failed"))
+        assert found(store.events(newest_first=True)) == list(range(number, 0, -1))
+        assert found(store.in_force("2027-01-01T00:00:00Z")) == [number]

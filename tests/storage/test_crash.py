@@ -62,7 +62,8 @@ def test_a_migration_that_dies_at_any_line_is_done_by_the_next_start_and_loses_n
         assert copy.read_bytes() == V1_BYTES
         assert path.read_bytes() == undisturbed.read_bytes()
         put(opened(path), server("a/x"))
-        assert files(path) == ["journal", "lock", "status.v1.json"]
+        assert files(path) == ["history", "journal", "lock", "status.v1.json"]
+        assert [entry["event"] for entry in opened(path).events()] == ["created"]
     assert reached == {(False, False), (True, False), (True, True)}
 
 

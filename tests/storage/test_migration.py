@@ -171,7 +171,8 @@ def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
     assert [snapshot.revision for snapshot in seen] == [1] * 8
     assert all(snapshot.records == {KEY: GOLDEN} for snapshot in seen)
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
-    assert files(path) == ["journal", "lock", "status.v1.json"]
+    assert files(path) == ["history", "journal", "lock", "status.v1.json"]
+    assert [told(store) for store in stores] == [[(1, KEY, "created", GOLDEN["status"])]] * 2
 
 
 def test_many_first_readings_of_a_file_without_a_time_agree_on_one(path: Path) -> None:

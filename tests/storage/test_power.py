@@ -156,7 +156,7 @@ NEW_JOURNAL = ["sync new journal", "replace new journal journal", "sync folder"]
             "over a torn journal",
             [*HISTORY, *CHECKPOINT, *NEW_JOURNAL, *[*COMMIT, *HISTORY, *CHECKPOINT, "answer"] * 2],
         ),
-        ("migrating", ["link file copy", "sync folder", *CHECKPOINT, *NEW_JOURNAL, "answer"]),
+        ("migrating", ["link file copy", "sync folder", *HISTORY, "sync folder", *CHECKPOINT, *NEW_JOURNAL, "answer"]),
     ],
 )
 def test_each_answer_comes_after_the_calls_that_make_it_last_in_their_order(

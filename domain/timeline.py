@@ -1,0 +1,245 @@
+"""What a reading of the history selects, and the rows that it shows (API.md, section 4)."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from domain.freshness import Moment
+from domain.history import Entry, Event, Source, entry_key
+from domain.query import MAX_LIMIT, WHEN, bound, gathered, refuse, wanted_words, whole_number
+from domain.server import STATUS_CODES, Name, Status, Time, Validation, server_key
+from domain.times import epoch, read_length, time_text
+
+ENTRY_FILTERS = (
+    "server_group", "host", "server_type", "environment", "source", "event", "from_status", "status",
+    "validation_status", "commit_sha", "updated_by",
+)  # fmt: skip
+SERVER_FILTERS = ("server_group", "host", "server_type", "environment")
+WINDOW = ("from", "to")
+HISTORY_PARAMETERS = (*ENTRY_FILTERS, *WINDOW, "limit")
+SUMMARY_PARAMETERS = (*SERVER_FILTERS, *WINDOW, "step")
+DEFAULT_LIMIT = 1_000
+MAX_STEPS = 10_000
+DAY, HOUR = 86_400, 3_600
+FOREVER = "9999-12-31T23:59:59Z"
+
+
+class HistoryRow(TypedDict):
+    """One change of one server, or the state in force where a reading begins."""
+
+    revision: int
+    time: Time
+    server_group: Name
+    host: Name
+    server_type: str
+    environment: str
+    source: Source
+    event: Event
+    from_status: Annotated[Status | None, Field(description="null on creation")]
+    status: Status
+    status_code: Annotated[int, Field(description="synced 0, out_of_sync 1, failed 2, unknown 3")]
+    changed_files_count: int
+    validation_status: Validation
+    commit_sha: str
+    updated_by: str
+
+
+class FullHistoryRow(HistoryRow):
+    """The same with the files."""
+
+    changed_files: list[str]
+
+
+class StatusCounts(TypedDict):
+    """How many servers had which status at a time."""
+
+    time: Time
+    synced: int
+    out_of_sync: int
+    failed: int
+    unknown: int
+    total: int
+
+
+class Annotation(TypedDict):
+    """A mark on a graph."""
+
+    time: Time
+    title: str
+    text: str
+    tags: Annotated[str, Field(description="event, status, group and environment, comma separated")]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which entries a reading wants: for each named field the wanted values, and the times, bounds included."""
+
+    texts: Mapping[str, frozenset[str]]
+    since: str
+    until: str
+    limit: int = DEFAULT_LIMIT
+    has_start: bool = False  # then the states in force at `since` come first
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether the entry has the wanted values."""
+        fields: Mapping[str, Any] = entry
+        return all(fields[field] in wanted for field, wanted in self.texts.items())
+
+    def is_about(self, key: str) -> bool:
+        """Whether entries about the server of this key can match."""
+        server_group, host = key.split("/", 1)
+        groups, hosts = self.texts.get("server_group"), self.texts.get("host")
+        return (groups is None or server_group in groups) and (hosts is None or host in hosts)
+
+    @property
+    def is_about_some(self) -> bool:
+        """Whether it wants only the servers of some groups or hosts."""
+        return "server_group" in self.texts or "host" in self.texts
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The times at which a summary counts, in epoch seconds, and which servers."""
+
+    window: Window
+    times: range
+
+
+def read_window(parameters: Iterable[tuple[str, str]], moment: Moment) -> Window:
+    """The window of a URL's parameters. Raises Invalid naming every bad one."""
+    given = gathered(parameters)
+    texts, bounds, problems = _read(given, HISTORY_PARAMETERS, moment)
+    limit = whole_number(given["limit"]) if "limit" in given else DEFAULT_LIMIT
+    if limit not in range(1, MAX_LIMIT + 1):
+        problems["limit"] = f"must be from 1 to {MAX_LIMIT:,}"
+    refuse(problems, HISTORY_PARAMETERS)
+    # An earlier start counts as the moment from which on everything is kept.
+    since = max(bounds.get("from", ""), moment.oldest)
+    return Window(texts, since, bounds.get("to", FOREVER), limit, "from" in bounds)
+
+
+def read_steps(parameters: Iterable[tuple[str, str]], moment: Moment) -> Steps:
+    """The steps of a URL's parameters. Without `to` they end now, without `from` they begin a day before the end."""
+    given = gathered(parameters)
+    texts, bounds, problems = _read(given, SUMMARY_PARAMETERS, moment)
+    end = epoch(bounds["to"]) if bounds.get("to") else moment.now
+    start = epoch(bounds["from"]) if bounds.get("from") else max(end - DAY, 0)
+    step = _step(given["step"]) if wanted_words(given.get("step", [])) else HOUR
+    if not step:
+        problems["step"] = "must be a length such as 60s, 15m, 1h or 1d, or whole seconds from 1"
+    elif start > end:
+        problems.setdefault("from", "is later than to")
+    elif (end - start) // step >= MAX_STEPS:
+        problems["step"] = f"is too short: this window would have more than {MAX_STEPS:,} rows"
+    refuse(problems, SUMMARY_PARAMETERS)
+    times = range(start, end + 1, step)
+    # Before the oldest entry that is kept nothing is known: there are no rows, instead of rows of zeros.
+    known = times[max(0, -((start - epoch(moment.oldest)) // step)) :]
+    return Steps(Window(texts, time_text(known.start), time_text(end)), known)
+
+
+def history_row(entry: Entry, time: str | None = None) -> HistoryRow:
+    """The flat row of an entry; `time` stamps it as the state in force then."""
+    return {
+        "revision": entry["revision"],
+        "time": time or entry["time"],
+        "server_group": entry["server_group"],
+        "host": entry["host"],
+        "server_type": entry["server_type"],
+        "environment": entry["environment"],
+        "source": entry["source"],
+        "event": entry["event"],
+        "from_status": entry["from_status"],
+        "status": entry["status"],
+        "status_code": STATUS_CODES[entry["status"]],
+        "changed_files_count": len(entry["changed_files"]),
+        "validation_status": entry["validation_status"],
+        "commit_sha": entry["commit_sha"],
+        "updated_by": entry["updated_by"],
+    }
+
+
+def full_history_row(entry: Entry, time: str | None = None) -> FullHistoryRow:
+    """The row of an entry with its files."""
+    return {**history_row(entry, time), "changed_files": entry["changed_files"]}
+
+
+def status_counts(entries: Iterable[Entry], steps: Steps) -> list[StatusCounts]:
+    """The counts at each step, after what happened in its second. `entries` begin with the states in force.
+
+    Each entry counts from the first step on that is not before it, so entries about different servers need no order.
+    """
+    first, step, changes = steps.times.start, steps.times.step, [Counter[Status]() for _ in steps.times]
+    known = dict[str, Status]()
+    for entry in entries:
+        number, key = max(0, -((first - epoch(entry["time"])) // step)), entry_key(entry)
+        if number >= len(changes):
+            continue
+        if (status := known.pop(key, None)) is not None:
+            changes[number][status] -= 1
+        if entry["event"] != "deleted" and steps.window.matches(entry):
+            known[key] = entry["status"]
+            changes[number][entry["status"]] += 1
+    rows, counts = list[StatusCounts](), Counter[Status]()
+    for time, change in zip(steps.times, changes, strict=True):
+        counts.update(change)
+        rows.append(_counts(time, counts))
+    return rows
+
+
+def is_annotation(entry: Entry) -> bool:
+    """Whether the entry is worth a mark: a creation, a deletion, or another status."""
+    return entry["event"] != "changed" or entry["status"] != entry["from_status"]
+
+
+def annotation(entry: Entry) -> Annotation:
+    """The mark of an entry."""
+    key, status, event = server_key(entry["server_group"], entry["host"]), entry["status"], entry["event"]
+    what = {
+        "created": f"created, {status}",
+        "changed": f"{entry['from_status']} → {status}",
+        "deleted": f"deleted, was {status}",
+    }
+    count = len(entry["changed_files"])
+    parts = [
+        f"{count} changed file{'' if count == 1 else 's'}",
+        f"validation {entry['validation_status']}",
+        f"commit {entry['commit_sha']}" if entry["commit_sha"] else "",
+        f"by {entry['updated_by']} ({entry['source']})" if entry["updated_by"] else f"by {entry['source']}",
+    ]
+    tags = (event, status, entry["server_group"], entry["environment"])
+    return {
+        "time": entry["time"],
+        "title": f"{key}: {what[event]}",
+        "text": ", ".join(part for part in parts if part),
+        "tags": ",".join(tag.replace(",", " ") for tag in tags if tag),
+    }
+
+
+def _read(
+    given: Mapping[str, list[str]], allowed: Sequence[str], moment: Moment
+) -> tuple[dict[str, frozenset[str]], dict[str, str], dict[str, str]]:
+    """The filters and the bounds among the parameters, and what is wrong with any."""
+    problems = {name: "is no parameter here" for name in given if name not in allowed}
+    wanted = {name: words for name in allowed if (words := wanted_words(given.get(name, []))) is not None}
+    texts = {name: words for name, words in wanted.items() if name in ENTRY_FILTERS}
+    bounds = {name: bound(given[name], moment.now, is_lower=name == "from") for name in WINDOW if name in wanted}
+    problems |= {name: WHEN for name, time in bounds.items() if not time}
+    if "" < bounds.get("to", "") < bounds.get("from", ""):
+        problems["from"] = "is later than to"
+    return texts, bounds, problems
+
+
+def _step(values: Sequence[str]) -> int:
+    """The seconds of a step; 0 where it is none."""
+    length = read_length(values[0]) if len(values) == 1 else None
+    return max(0, whole_number(list(values))) if length is None else length
+
+
+def _counts(time: int, counts: Mapping[Status, int]) -> StatusCounts:
+    by_status = {status: counts[status] for status in STATUS_CODES}
+    return cast(StatusCounts, {"time": time_text(time), **by_status, "total": sum(by_status.values())})

@@ -1,0 +1,57 @@
+"""Times: epoch seconds inside, RFC 3339 in UTC with whole seconds and `Z` wherever they are kept or shown."""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_EPOCH = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_LENGTH = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_FIRST_MILLISECONDS = 10**11  # as seconds, it would be the year 5138
+_LAST = 253_402_300_799  # the last second of the year 9999
+
+
+@lru_cache(maxsize=1_024)
+def time_text(seconds: int) -> str:
+    """Epoch seconds as the one form of a time in this product; the nearest there is before 1970 and after 9999."""
+    return f"{datetime.fromtimestamp(min(max(seconds, 0), _LAST), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def epoch(time: str) -> int:
+    """The epoch seconds of a time in the one form."""
+    return int(datetime.fromisoformat(time).timestamp())
+
+
+def read_time(text: object) -> str | None:
+    """An RFC 3339 time (no zone means UTC) in the one form; None if it is none."""
+    moment = _moment(text) if isinstance(text, str) else None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0") if moment else None
+
+
+def read_length(text: str) -> int | None:
+    """The seconds of a length such as `45s`, `15m`, `24h` or `7d`; None if it is none."""
+    length = _LENGTH.fullmatch(text)
+    return int(length[1]) * _SECONDS[length[2]] if length else None
+
+
+def read_when(text: str, now: float) -> float | None:
+    """The epoch seconds that a caller means: an RFC 3339 time, epoch seconds, epoch milliseconds, or a length back
+    from now. None if it is none of them."""
+    if (length := read_length(text)) is not None:
+        return now - length
+    if _EPOCH.fullmatch(text):
+        number = float(text)
+        return number / 1_000 if number >= _FIRST_MILLISECONDS else number
+    moment = _moment(text)
+    return moment.timestamp() if moment else None
+
+
+def _moment(text: str) -> datetime | None:
+    if not _RFC_3339.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

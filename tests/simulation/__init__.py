@@ -1,0 +1,1 @@
+"""A fleet simulated over 30 days, and every reading compared with a plain recomputation."""

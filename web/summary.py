@@ -1,0 +1,60 @@
+"""GET /summary and /groups."""
+
+from collections.abc import Callable, Iterable
+
+from flask import Blueprint, Response, request
+
+import operations
+from domain.freshness import Moment, holds_until
+from domain.query import FILTERS, read_query
+from domain.server import Server
+from domain.summary import Group, Summary, group_rows, summarize
+from storage import Store
+from web.openapi import MOMENT, SERVER, Description, describes
+from web.present import Kept, Ready, json_bytes, reading
+
+_STATUSES = (200, 304, 400, 503)
+
+
+def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+    """The routes that count."""
+    blueprint = Blueprint("summary", __name__)
+    summary, groups = Kept(), Kept()
+
+    def counted(kept: Kept, count: Callable[[Iterable[Server], Moment], object]) -> Response:
+        moment = now()
+        query = read_query(request.args.items(multi=True), moment.now, pages=False)
+        servers = operations.find(store, moment, query).servers
+
+        def make() -> tuple[Ready, float]:
+            return Ready(json_bytes(count(servers.values(), moment))), holds_until(servers.values(), moment)
+
+        return reading(kept.ready(servers, moment, make) if query.selects_all else make()[0])
+
+    @blueprint.get("/summary")
+    @describes(
+        Description(
+            "The fleet in one row of counts",
+            Summary,
+            summarize([SERVER], MOMENT),
+            parameters=FILTERS,
+            statuses=_STATUSES,
+        )
+    )
+    def show_summary() -> Response:
+        return counted(summary, summarize)
+
+    @blueprint.get("/groups")
+    @describes(
+        Description(
+            "Each group in one row of counts",
+            list[Group],
+            group_rows([SERVER], MOMENT),
+            parameters=FILTERS,
+            statuses=_STATUSES,
+        )
+    )
+    def list_groups() -> Response:
+        return counted(groups, group_rows)
+
+    return blueprint
