@@ -427,3 +427,16 @@ def test_a_backup_that_was_moved_aside_and_back_is_taken_over_although_the_journ
     assert _agree(path, *[store] * is_running) == ["a/x"]
     note(store, ("c/x", "synced"))
     assert _agree(path, store) == ["a/x", "c/x"]
+
+
+def test_heartbeats_let_no_file_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 3_000)
+    store, sizes = opened(path), set[int]()
+    note(store, ("a/x", "synced"))
+    before = path.stat().st_size, _beside(path, "history").stat().st_size
+    for _ in range(100):
+        put(store, server("a/x", status="synced"))
+        sizes.add(_beside(path, "journal").stat().st_size)
+    assert max(sizes) < 6_000
+    assert _beside(path, "history").stat().st_size == before[1]
+    assert abs(path.stat().st_size - before[0]) < 10  # the revision has more digits
