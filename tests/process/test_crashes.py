@@ -68,7 +68,7 @@ def test_kill_9_of_a_worker_under_load_harms_nothing_else(tmp_path: Path) -> Non
                     os.kill(victim, signal.SIGKILL)
                     (other,) = set(workers) - {victim}
                     wait_until(fleet.more(20), "the other worker acknowledges 20 more")
-                    wait_until(lambda gone=victim: _is_replaced(service, gone), "another takes its place")  # type: ignore[misc]
+                    wait_until(lambda gone=victim: _is_replaced(service, gone), "another takes its place")  # type: ignore[misc]  # a default in a lambda
                     assert other in service.workers()
         with service.only(service.workers()[-1]), Fleet(service.url, "successor", 2).reporting() as later:
             wait_until(later.has(20), "the last successor acknowledges 20 by itself")

@@ -206,7 +206,7 @@ def _die(folder: Path, work: str) -> None:
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
-            _at_each_line(lambda line, place=place: line < place or os._exit(DIED))  # type: ignore[misc]
+            _at_each_line(lambda line, place=place: line < place or os._exit(DIED))  # type: ignore[misc]  # a default
             WORK[work].done(path, functools.partial(os.write, writer, b"!"))
             os._exit(DIED if place > next(lines) else 1)
         os.close(writer)

@@ -394,8 +394,9 @@ def test_a_late_checkpoint_that_cannot_get_the_lock_is_tried_again(
     monkeypatch.setattr(json_file, "RETRY_SECONDS", 0.01)
     store, tries = opened(path), list[int]()
     note(store, ("a/x", "synced"))
-    store._next_write = time.monotonic() + 0.05  # type: ignore[attr-defined]
-    locked = store._locked  # type: ignore[attr-defined]
+    assert isinstance(store, json_file.JsonFileStore)
+    store._next_write = time.monotonic() + 0.05
+    locked = store._locked
 
     def lock_later() -> Any:
         if threading.current_thread() is not threading.main_thread():
