@@ -12,7 +12,7 @@ from config import VERSION
 from domain.freshness import Moment, computed
 from domain.query import read_query
 from storage import Store
-from web.openapi import Description, describes, document
+from web.openapi import PAGE_MEDIA, Description, describes, document
 from web.present import Ready, json_bytes, json_response, reading
 
 API_VERSION = "2.0"
@@ -73,7 +73,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         return Ready(json_bytes(described()))
 
     @blueprint.get("/")
-    @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT, is_page=True))
+    @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT, media=PAGE_MEDIA))
     def about() -> Response:
         if "text/html" not in request.headers.get("Accept", ""):
             response = json_response(_ABOUT)
@@ -95,7 +95,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         return reading(described_bytes())
 
     @blueprint.get("/docs")
-    @describes(Description("This document as a page", None, None, is_page=True))
+    @describes(Description("This document as a page", None, None, media=PAGE_MEDIA))
     def docs() -> Response:
         return _page("docs.html", document=described(), base_url=request.host_url.rstrip("/"))
 

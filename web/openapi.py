@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypeVar
 
 from flask import Flask
@@ -78,6 +78,7 @@ _REASONS = {
     503: "The store cannot be read or written now; the reason phrase says why.",
 }
 _ANY_TEXT = {"type": "string"}
+PAGE_MEDIA = {"text/html": "<!doctype html>…"}
 _AGE = {
     "description": "An RFC 3339 time (no zone means UTC), epoch seconds, epoch milliseconds, or a length back from now "
     "(`45s`, `15m`, `24h`, `7d`); the bound itself is included. Empty for no filter.",
@@ -107,8 +108,8 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the document says of a route: the type of its answer with an instance to show, that of its body with an
-    example, the query parameters, the statuses, and whether a browser gets a page."""
+    """What the document says of a route: the type of its JSON answer with an instance to show, that of its body with an
+    example, the query parameters, the statuses, and what else than JSON it answers: media types with examples."""
 
     summary: str
     answer: Any
@@ -117,7 +118,7 @@ class Description:
     example: Any = None
     parameters: Sequence[str] = ()
     statuses: Sequence[int] = (200,)
-    is_page: bool = False
+    media: Mapping[str, str] = field(default_factory=dict)
 
 
 def describes(description: Description) -> Callable[[View], View]:
@@ -184,8 +185,8 @@ def _operation(rule: Rule, route: Description, schemas: Mapping[str, Any]) -> di
             content["application/json"] = {"schema": schemas[repr(Error)]}
         elif status < 300 and route.answer is not None:
             content["application/json"] = {"schema": schemas[repr(route.answer)], "example": route.shows}
-        if status == 200 and route.is_page:
-            content["text/html"] = {"schema": _ANY_TEXT, "example": "<!doctype html>…"}
+        if status == 200:
+            content |= {media: {"schema": _ANY_TEXT, "example": example} for media, example in route.media.items()}
         if content:
             answer["content"] = content
         operation["responses"][str(status)] = answer
