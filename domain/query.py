@@ -83,7 +83,7 @@ def read_query(parameters: Iterable[tuple[str, str]], now: float, *, pages: bool
     wanted = {name: words for name in given.keys() & FILTERS if (words := wanted_words(given[name])) is not None}
     texts = {name: words for name, words in wanted.items() if name in TEXT_FILTERS}
     flags = {name: frozenset(map(_FLAGS.get, words)) for name, words in wanted.items() if name in FLAG_FILTERS}
-    ages = {name: bound(given[name], now, is_lower=AGES[name][1]) for name in wanted if name in AGES}
+    ages = {name: bound(given[name], now, is_lower=AGES[name][1]) for name in AGES if asks(given.get(name, []))}
     numbers = {name: whole_number(given[name]) for name in given.keys() & allowed if name in PAGE}
     problems |= {name: "must be true, false, 1 or 0" for name, values in flags.items() if None in values}
     problems |= {name: WHEN for name, bound in ages.items() if not bound}
@@ -119,6 +119,11 @@ def wanted_words(values: list[str]) -> frozenset[str] | None:
         inner = value[1:-1] if value.startswith("{") and value.endswith("}") else value
         words.update(inner.split(","))
     return None if words <= {""} or words & {*NO_FILTER[1:]} else frozenset(words - {""})
+
+
+def asks(values: list[str]) -> bool:
+    """Whether a parameter of one value asks for something: an empty one and Grafana's words for all do not."""
+    return not set(values) <= {*NO_FILTER}
 
 
 def whole_number(values: list[str]) -> int:

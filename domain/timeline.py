@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from domain.freshness import Moment
 from domain.history import Entry, Event, Source, entry_key
-from domain.query import MAX_LIMIT, WHEN, bound, gathered, refuse, wanted_words, whole_number
+from domain.query import MAX_LIMIT, WHEN, asks, bound, gathered, refuse, wanted_words, whole_number
 from domain.server import STATUS_CODES, Name, Status, Time, Validation, server_key
 from domain.times import epoch, read_length, time_text
 
@@ -128,7 +128,7 @@ def read_steps(parameters: Iterable[tuple[str, str]], moment: Moment) -> Steps:
     texts, bounds, problems = _read(given, SUMMARY_PARAMETERS, moment)
     end = epoch(bounds["to"]) if bounds.get("to") else moment.now
     start = epoch(bounds["from"]) if bounds.get("from") else max(end - DAY, 0)
-    step = _step(given["step"]) if wanted_words(given.get("step", [])) else HOUR
+    step = _step(given["step"]) if asks(given.get("step", [])) else HOUR
     if not step:
         problems["step"] = "must be a length such as 60s, 15m, 1h or 1d, or whole seconds from 1"
     elif start > end:
@@ -227,7 +227,9 @@ def _read(
     problems = {name: "is no parameter here" for name in given if name not in allowed}
     wanted = {name: words for name in allowed if (words := wanted_words(given.get(name, []))) is not None}
     texts = {name: words for name, words in wanted.items() if name in ENTRY_FILTERS}
-    bounds = {name: bound(given[name], moment.now, is_lower=name == "from") for name in WINDOW if name in wanted}
+    bounds = {
+        name: bound(given[name], moment.now, is_lower=name == "from") for name in WINDOW if asks(given.get(name, []))
+    }
     problems |= {name: WHEN for name, time in bounds.items() if not time}
     if "" < bounds.get("to", "") < bounds.get("from", ""):
         problems["from"] = "is later than to"

@@ -93,10 +93,18 @@ _AGE = {
     },
     "examples": {"length": {"value": "24h"}},
 }
+_FLAG = {
+    "description": "true, false, 1 or 0; empty for no filter.",
+    "schema": {
+        "type": "string",
+        "anyOf": [{"pattern": "^((true|false|1|0)?,)*(true|false|1|0)?$"}, {"enum": NO_FILTER}],
+    },
+    "examples": {"true": {"value": "true"}},
+}
 _TEXTS = dict.fromkeys((*TEXT_FILTERS, *ENTRY_FILTERS))
 _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     **{name: {"description": "One value, `a,b`, `{a,b}`, or repeated.", "schema": _ANY_TEXT} for name in _TEXTS},
-    **{name: {"schema": {"enum": ["true", "false", "1", "0", *NO_FILTER]}} for name in FLAG_FILTERS},
+    **dict.fromkeys(FLAG_FILTERS, _FLAG),
     **dict.fromkeys((*AGES, *WINDOW), _AGE),
     "step": {"description": "A length such as 15m or 1h, or whole seconds.", "schema": _ANY_TEXT},
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}},

@@ -62,6 +62,12 @@ def test_the_words_for_all_filter_nothing(values: list[str]) -> None:
     assert query.selects_all
 
 
+@pytest.mark.parametrize("text", [",", "{}", "5,*", "*,"])
+def test_a_list_is_no_age(text: str) -> None:
+    with pytest.raises(Invalid, match="seen_after"):
+        read_query([("seen_after", text)], NOW, pages=True)
+
+
 @given(_servers, st.sampled_from(["true", "1"]), st.sampled_from(["false", "0"]))
 def test_a_flag_selects_those_that_have_it_or_not(one: Server, yes: str, no: str) -> None:
     now = computed(one, MOMENT)
