@@ -12,7 +12,7 @@ import legacy
 from config import Settings
 from domain.freshness import Moment
 from storage import Store, open_store
-from web import about, errors, health, history, logs, reports, status, summary
+from web import about, badge, errors, health, history, logs, reports, status, summary
 
 
 def create_app(
@@ -43,6 +43,7 @@ def create_app(
         status.routes(store, now),
         summary.routes(store, now),
         history.routes(store, now),
+        badge.routes(store, now),
         legacy.routes(store, settings, now),
         health.routes(store),
         about.routes(store, now),

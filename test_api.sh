@@ -190,6 +190,22 @@ send GET "/groups?server_group=$GROUP"
 is 200
 says '"worst": "out_of_sync"'
 
+section 'Badges'
+send GET "/badge/$GROUP.svg"
+is 200
+has_header Content-Type image/svg+xml
+has_header Cache-Control no-cache
+says '>out of sync</text>'
+send GET "/badge/$GROUP.json"
+is 200
+says '"message": "out of sync"'
+send GET "/badge/$GROUP/web-03.svg"
+is 200
+says '>synced</text>'
+send GET "/badge/$GROUP/web-03.json"
+is 200
+says '"color": "brightgreen"'
+
 section 'History'
 send GET "/history?server_group=$GROUP"
 is 200

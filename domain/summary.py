@@ -54,10 +54,15 @@ def group_rows(servers: Iterable[Server], moment: Moment) -> list[Group]:
         groups.setdefault(server["server_group"], []).append(server)
     rows = list[Group]()
     for name in sorted(groups):
-        counts: Mapping[str, object] = (row := _counts(groups[name], moment))
-        worst = next(status for status in _WORST if counts[status])
-        rows.append({"server_group": name, **row, "worst": worst})
+        counts = _counts(groups[name], moment)
+        rows.append({"server_group": name, **counts, "worst": worst(counts)})
     return rows
+
+
+def worst(counts: Counts) -> Status:
+    """The worst status that a server has, of at least one."""
+    numbers: Mapping[str, object] = counts
+    return next(status for status in _WORST if numbers[status])
 
 
 def _counts(servers: Collection[Server], moment: Moment) -> Counts:

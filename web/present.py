@@ -63,9 +63,9 @@ class Ready:
         return gzip.compress(self.content, compresslevel=1, mtime=0)
 
 
-def reading(ready: Ready) -> Response:
+def reading(ready: Ready, mimetype: str = "application/json") -> Response:
     """The answer to a reading: 304 for a reader who has it already, compressed for one who takes that."""
-    response = Response(mimetype="application/json")
+    response = Response(mimetype=mimetype)
     if request.if_none_match.contains_weak(ready.tag):
         response.status_code = 304
     elif request.accept_encodings.quality("gzip") > 0:
