@@ -12,7 +12,7 @@ import legacy
 from config import Settings
 from domain.freshness import Moment
 from storage import Store, open_store
-from web import about, badge, errors, health, history, logs, reports, status, summary
+from web import about, badge, errors, health, history, logs, metrics, reports, requests, status, summary
 
 
 def create_app(
@@ -28,14 +28,17 @@ def create_app(
     def now() -> Moment:
         return Moment(int(clock()), settings.stale_after, settings.history_days)
 
+    measured = metrics.Measured()
     if store is None:
-        store = open_store(settings.store, legacy.upgrade(settings, clock), lambda: now().oldest)
+        store = open_store(settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed)
         atexit.register(store.close)
 
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
     app.url_map.merge_slashes = False  # a path within is what was sent: `/status//web` is a 404, not a redirect
     errors.register(app)
+    requests.register(app)
+    measured.register(app)
     if settings.access_log == "on":
         logs.register(app)
     for blueprint in (
@@ -46,6 +49,7 @@ def create_app(
         badge.routes(store, now),
         legacy.routes(store, settings, now),
         health.routes(store),
+        metrics.routes(store, now, measured),
         about.routes(store, now),
     ):
         app.register_blueprint(blueprint)

@@ -3,7 +3,9 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import sys
+import tempfile
 from typing import Any
 
 from config import ConfigError, Settings
@@ -38,6 +40,22 @@ graceful_timeout = 30
 control_socket_disable = True
 logger_class = logs.ServerLogger
 logconfig_dict = logs.configuration(settings.log_format, settings.access_log)
+
+
+def on_starting(server: Any) -> None:
+    """Make the folder by which the workers add up what they measure: a file or two each, also of one that has died.
+
+    Here and not above, as this file is read again at a reload, and the sums go on then. No worker has run yet, and
+    the library that measures decides by this variable when it is imported.
+    """
+    folder = tempfile.mkdtemp(prefix="gitops-status-")
+    os.chown(folder, server.cfg.uid, server.cfg.gid)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+
+def on_exit(_server: Any) -> None:
+    """Take the folder away; the next start counts from 0."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

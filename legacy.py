@@ -98,8 +98,9 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
         )
     )
     def post_legacy_status() -> Response:
+        g.source = "legacy"
         report = read_report(_object(parse_json(read_body(settings.max_body))), settings)
-        g.server = report.key
+        g.server, g.reports = report.key, 1
         return json_response(v1_shape(operations.report(store, now(), [report]).servers[0]))
 
     @blueprint.get("/api/status")

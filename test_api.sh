@@ -117,6 +117,11 @@ send GET /docs
 is 200
 has_header Content-Type text/html
 
+send GET /metrics
+is 200
+has_header Content-Type 'text/plain; version=0.0.4'
+says 'gitops_store_ready 1'
+
 section 'Reports of a deployment'
 send POST /status/pipeline -H "$JSON" -d '{
     "server_group": "'"$GROUP"'", "host": "web-01", "server_type": "nginx", "environment": "test", "status": "synced",
@@ -206,6 +211,10 @@ send GET "/badge/$GROUP/web-03.json"
 is 200
 says '"color": "brightgreen"'
 
+send GET /metrics
+is 200
+says "gitops_server_problem{server_group=\"$GROUP\",host=\"web-01\",server_type=\"nginx\",environment=\"test\"} 1"
+
 section 'History'
 send GET "/history?server_group=$GROUP"
 is 200
@@ -285,6 +294,9 @@ send DELETE "/status/$GROUP/web-01"
 is_error 404 not_found
 send GET "/status/$GROUP"
 is_error 404 not_found
+send GET /metrics
+is 200
+says_not "$GROUP"
 send GET "/status/$GROUP/web-01/history?event=deleted"
 is 200
 says '"source": "api"'

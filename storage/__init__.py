@@ -10,7 +10,13 @@ from storage.json_file import JsonFileStore
 __all__ = ["Changes", "Commit", "Decision", "Records", "Snapshot", "Span", "Store", "open_store"]
 
 
-def open_store(path: Path, upgrade: Upgrade, oldest: Callable[[], str] = lambda: "") -> Store:
+def open_store(
+    path: Path,
+    upgrade: Upgrade,
+    oldest: Callable[[], str] = lambda: "",
+    committed: Callable[[float], None] = lambda _seconds: None,
+) -> Store:
     """The store at a path; it is first touched when it is used. `upgrade` makes the one record of a version 1 file,
-    and `oldest` tells the time before which history entries go by themselves."""
-    return JsonFileStore(path, upgrade, oldest)
+    `oldest` tells the time before which history entries go by themselves, and `committed` hears of each commit how
+    many seconds it took until it was on disk, its wait for the lock included."""
+    return JsonFileStore(path, upgrade, oldest, committed)

@@ -94,5 +94,9 @@ class Store(Protocol):
     def check(self) -> None:
         """Try to read and to write. Raises Unavailable."""
 
+    def journal_size(self) -> int:
+        """Bytes in the journal: what a start would read beside the file. 0 for a store that keeps none, or where it
+        cannot be seen."""
+
     def close(self) -> None:
         """Let go of what the store holds. Nothing acknowledged depends on it."""

@@ -47,7 +47,13 @@ class JsonFileStore:
     commit, so both cost what changed and not the fleet. A lock file, never deleted, lets one process write at a time.
     """
 
-    def __init__(self, path: Path, upgrade: Upgrade, oldest: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        upgrade: Upgrade,
+        oldest: Callable[[], str] = lambda: "",
+        committed: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self._path = path.resolve()  # a link stays a link: what it names is replaced
         self._temporary = self._beside("tmp")
         self._lock = filelock.FileLock(
@@ -56,6 +62,7 @@ class JsonFileStore:
         self._alone = threading.Lock()
         self._queue = CommitQueue(self._commit)
         self._oldest = oldest
+        self._committed = committed
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade)
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
@@ -88,6 +95,11 @@ class JsonFileStore:
             write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
 
+    def journal_size(self) -> int:
+        with suppress(OSError):
+            return self._replica.journal.path.stat().st_size
+        return 0
+
     def close(self) -> None:
         """Bring the file up to date, if it can be written, and let go of the journal."""
         if self._timer:
@@ -107,7 +119,7 @@ class JsonFileStore:
             self._checkpoint(starts_anew=True)
 
     def _commit(self, take: Take) -> Sequence[Answer]:
-        replica = self._replica
+        started, replica = time.monotonic(), self._replica
         with self._locked():
             replica.catch_up()
             if replica.is_upgraded:
@@ -121,6 +133,7 @@ class JsonFileStore:
                         return answers
                     descriptor = replica.journal.append(line)
                 replica.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
+            self._committed(time.monotonic() - started)
             with replica.memory:
                 if replica.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
                     replica.fleet.apply(line)

@@ -44,6 +44,9 @@ class MemoryStore:
     def check(self) -> None:
         """Memory is always there."""
 
+    def journal_size(self) -> int:
+        return 0
+
     def close(self) -> None:
         """Nothing is held between two calls."""
 

@@ -37,6 +37,7 @@ class About(TypedDict):
     legacy: str
     health: str
     ready: str
+    metrics: str
     openapi: str
     docs: str
 
@@ -55,6 +56,7 @@ _ABOUT: About = {
     "legacy": "/api/status",
     "health": "/health",
     "ready": "/ready",
+    "metrics": "/metrics",
     "openapi": "/openapi.json",
     "docs": "/docs",
 }

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -10,6 +9,7 @@ from flask import Flask, Response, g, request
 from gunicorn import glogging
 
 from domain.times import time_text
+from web.requests import seconds_taken
 
 logger = logging.getLogger("gitops_status.access")
 
@@ -22,18 +22,13 @@ class ServerLogger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no ty
 
 def register(app: Flask) -> None:
     """Write a line for each answered request: method, path without query, status, duration, and the server's key."""
-    app.before_request(_start)
     app.after_request(_write)
-
-
-def _start() -> None:
-    g.started = time.perf_counter()
 
 
 def _write(response: Response) -> Response:
     arguments = request.view_args or {}
     server = g.get("server") or "/".join(quote(name) for name in arguments.values())
-    milliseconds = round((time.perf_counter() - g.started) * 1000, 1)
+    milliseconds = round(seconds_taken() * 1000, 1)
     path = quote(request.path, safe="/:")
     logger.info(
         "%s %s %d %.1fms %s",

@@ -27,8 +27,9 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
     blueprint = Blueprint("reports", __name__)
 
     def stored(source: Literal["pipeline", "cron"]) -> Response:
+        g.source = source
         given = read_reports(source, read_report_body(settings.max_body))
-        g.server = _key(given)
+        g.server, g.reports = _key(given), len(given.reports)
         moment = now()
         reported = operations.report(store, moment, given.reports)
         records = [full(server, moment) for server in reported.servers]

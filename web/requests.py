@@ -1,10 +1,26 @@
-"""The body of a request, within its limit."""
+"""A request: when it began, and its body within its limit."""
 
-from flask import request
+import time
+
+from flask import Flask, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 ARRAY_FACTOR = 8
+
+
+def register(app: Flask) -> None:
+    """Note when each request begins."""
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+
+
+def seconds_taken() -> float:
+    """How long the request took until now."""
+    started: float = g.started
+    return time.perf_counter() - started
 
 
 def read_body(limit: int) -> bytes:

@@ -460,3 +460,9 @@ def test_a_reading_of_the_history_shows_what_was_told_before_it_began(store: Sto
         note(store, ("a/a", "synced" if number % 2 else "failed"))
         assert found(store.events(newest_first=True)) == list(range(number, 0, -1))
         assert found(store.in_force("2027-01-01T00:00:00Z")) == [number]
+
+
+def test_the_journal_has_a_size_once_something_is_committed_to_it(store: Store) -> None:
+    assert store.journal_size() == 0
+    put(store, server("a/x"))
+    assert (store.journal_size() > 0) is not isinstance(store, MemoryStore)
