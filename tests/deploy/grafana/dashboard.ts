@@ -1,5 +1,5 @@
 // The dashboard as Grafana types it, but each panel with the options and field settings of its own kind, and the
-// queries open: they belong to the datasource's plugin, and test_grafana.py checks them.
+// queries open: they belong to the datasource's plugin, and test_queries.py checks them.
 import type { AnnotationQuery, Dashboard, Panel, TableFieldOptions } from '@grafana/schema';
 import type * as BarChart from '@grafana/schema/dist/esm/raw/composable/barchart/panelcfg/x/BarChartPanelCfg_types.gen';
 import type * as Stat from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
