@@ -12,7 +12,7 @@ import legacy
 from config import Settings
 from domain.freshness import Moment
 from storage import Store, open_store
-from web import about, badge, errors, health, history, logs, metrics, reports, requests, status, summary
+from web import about, badge, errors, health, history, logs, metrics, pages, reports, requests, status, summary
 
 
 def create_app(
@@ -50,7 +50,8 @@ def create_app(
         legacy.routes(store, settings, now),
         health.routes(store),
         metrics.routes(store, now, measured),
-        about.routes(store, now),
+        pages.routes(store, now),
+        about.routes(),
     ):
         app.register_blueprint(blueprint)
     return app

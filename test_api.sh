@@ -259,6 +259,18 @@ says '"environment": "lab"'
 send DELETE "/status/$LEGACY/$LEGACY"
 is 204
 
+section 'Pages'
+send GET "/problems?server_group=$GROUP"
+is 200
+has_header Content-Type text/html
+says 'web-01'
+says '/etc/nginx/nginx.conf'
+send GET "/servers/$GROUP/web-01"
+is 200
+has_header Content-Security-Policy "script-src 'self'"
+send GET "/servers/$GROUP/web-99"
+is_error 404 not_found
+
 section 'Errors'
 send POST /status/pipeline -H "$JSON" -d '{"server_group": "'"$GROUP"'", "status": "green"}'
 is_error 400 invalid

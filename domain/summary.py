@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from domain.freshness import Moment, computed
 from domain.server import Name, Server, Status, Time
 
-_WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")
+WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")
 
 
 class Counts(TypedDict):
@@ -62,7 +62,7 @@ def group_rows(servers: Iterable[Server], moment: Moment) -> list[Group]:
 def worst(counts: Counts) -> Status:
     """The worst status that a server has, of at least one."""
     numbers: Mapping[str, object] = counts
-    return next(status for status in _WORST if numbers[status])
+    return next(status for status in WORST if numbers[status])
 
 
 def _counts(servers: Collection[Server], moment: Moment) -> Counts:

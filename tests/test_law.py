@@ -137,4 +137,6 @@ def test_templates_escape_everything_and_load_nothing_from_elsewhere(template: P
     text = template.read_text("utf-8")
     assert not re.search(r"\|\s*safe\b|autoescape|Markup", text)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
-    assert "<script" not in text
+    assert not re.search(
+        r"<script(?! type=\"module\" src=\"{{)|<style|\bstyle=|\bon\w+=", text
+    )  # the policy forbids it

@@ -1,24 +1,17 @@
-"""GET /, /openapi.json and /docs: what there is, for people and programs."""
+"""GET /openapi.json and /docs, and what `GET /` says to programs: what there is."""
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, request
 from typing_extensions import TypedDict
 
-import operations
 from config import VERSION
-from domain.freshness import Moment, computed
-from domain.query import read_query
-from storage import Store
-from web.openapi import PAGE_MEDIA, Description, describes, document
-from web.present import Ready, json_bytes, json_response, reading
+from web.html import PAGE_MEDIA, page, page_response
+from web.openapi import Description, describes, document
+from web.present import Ready, json_bytes, reading
 
 API_VERSION = "2.0"
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 class About(TypedDict):
@@ -40,9 +33,10 @@ class About(TypedDict):
     metrics: str
     openapi: str
     docs: str
+    problems: str
 
 
-_ABOUT: About = {
+ABOUT: About = {
     "name": "gitops-status",
     "version": VERSION,
     "api_version": API_VERSION,
@@ -59,10 +53,11 @@ _ABOUT: About = {
     "metrics": "/metrics",
     "openapi": "/openapi.json",
     "docs": "/docs",
+    "problems": "/problems",
 }
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes() -> Blueprint:
     """The routes that say what this is."""
     blueprint = Blueprint("about", __name__)
 
@@ -74,37 +69,14 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     def described_bytes() -> Ready:
         return Ready(json_bytes(described()))
 
-    @blueprint.get("/")
-    @describes(Description("What this is; a browser gets the board as a page", About, _ABOUT, media=PAGE_MEDIA))
-    def about() -> Response:
-        if "text/html" not in request.headers.get("Accept", ""):
-            response = json_response(_ABOUT)
-        else:
-            moment = now()
-            everything = read_query((), moment.now, pages=False)
-            servers = operations.find(store, moment, everything).servers.values()
-            response = _page(
-                "board.html",
-                summary=operations.summary(store, moment, everything),
-                servers=[(server, computed(server, moment)) for server in servers],
-            )
-        response.headers["Vary"] = "Accept"
-        return response
-
     @blueprint.get("/openapi.json")
     @describes(Description("This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304)))
     def openapi() -> Response:
         return reading(described_bytes())
 
     @blueprint.get("/docs")
-    @describes(Description("This document as a page", None, None, media=PAGE_MEDIA))
+    @describes(Description("This document as a page", None, None, statuses=(200, 304), media=PAGE_MEDIA))
     def docs() -> Response:
-        return _page("docs.html", document=described(), base_url=request.host_url.rstrip("/"))
+        return page_response(page("docs.html", document=described(), base_url=request.host_url.rstrip("/")))
 
     return blueprint
-
-
-def _page(template: str, **values: object) -> Response:
-    response = Response(render_template(template, **values), mimetype="text/html")
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return response

@@ -78,7 +78,6 @@ _REASONS = {
     503: "The store cannot be read or written now; the reason phrase says why.",
 }
 _ANY_TEXT = {"type": "string"}
-PAGE_MEDIA = {"text/html": "<!doctype html>…"}
 _AGE = {
     "description": "An RFC 3339 time (no zone means UTC), epoch seconds, epoch milliseconds, or a length back from now "
     "(`45s`, `15m`, `24h`, `7d`); the bound itself is included. Empty for no filter.",

@@ -23,26 +23,6 @@ def test_the_version_is_the_newest_of_the_changelog() -> None:
     assert f"## {VERSION}" in Path("CHANGELOG.md").read_text()
 
 
-def test_a_browser_gets_the_board(api: Api) -> None:
-    browser = "text/html,application/xhtml+xml,*/*;q=0.8"
-    empty = api.get("/", accept=browser)
-    assert empty.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "No server has reported yet" in empty.response.text
-    api.pipeline(commit_sha="abc1234", pipeline_url="https://ci/1")
-    page = api.get("/", accept=browser).response.text
-    assert "web-01" in page
-    assert "synced" in page
-    assert '<a href="https://ci/1">abc1234</a>' in page
-
-
-def test_the_board_escapes_what_clients_sent_and_allows_no_script(api: Api) -> None:
-    evil = "\"><script>alert('x')</script>"
-    api.pipeline(server_type=evil, branch=evil, commit_sha=evil, validation_message=evil, changed_files=[evil])
-    answer = api.get("/", accept="text/html")
-    assert "<script" not in answer.response.text
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
-
-
 def test_health_and_ready_say_ok(api: Api) -> None:
     assert api.get("/health").json == {"status": "ok"}
     assert api.get("/ready").json == {"status": "ok"}
@@ -107,4 +87,4 @@ def test_the_documents_page_shows_every_route_and_needs_no_other_host(api: Api) 
     page = api.get("/docs").response.text
     for path in api.get("/openapi.json").json["paths"]:
         assert f"{path}</code>" in page
-    assert not re.findall(r'(?:src|href)="(?!/)', page)
+    assert not re.findall(r'(?:src|href)="(?![/#])', page)

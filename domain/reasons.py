@@ -1,0 +1,71 @@
+"""Why a server is a problem, in the words that a person reads (API.md, sections 1 and 9)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.freshness import Moment
+from domain.server import Server
+
+Kind = Literal["failed", "out_of_sync", "unknown", "stale"]
+
+_WORST: tuple[Kind, ...] = ("failed", "out_of_sync", "unknown", "stale")
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that is wrong: what, since or at which time, what was said about it, and which files it is about."""
+
+    kind: Kind
+    sentence: str  # ends where the time follows
+    time: str | None
+    detail: str = ""
+    files: Sequence[str] = ()
+
+
+def reasons(server: Server, moment: Moment) -> list[Reason]:
+    """Everything that makes the server a problem, the worst first; nothing for a server that is none."""
+    found = list[Reason]()
+    status, message, run = server["status"], server["validation_message"], server["last_pipeline_run"]
+    validation_failed = server["validation_status"] == "failed"
+    if validation_failed:
+        found.append(Reason("failed", "Validation failed", run, message))
+    if server["pipeline_status"] == "failed":
+        found.append(Reason("failed", "The last pipeline failed", run, "" if validation_failed else message))
+    if status == "failed" and server["pipeline_status"] != "failed":
+        what = "The drift check fails" if server["drift_status"] == "failed" else "It reports a failure"
+        found.append(Reason("failed", f"{what}, since", server["status_since"], files=server["changed_files"]))
+    elif status == "out_of_sync":
+        files = server["changed_files"]
+        what = f"{plural(len(files), 'file')} not as in git" if files else "no file was named"
+        found.append(Reason("out_of_sync", f"Out of sync: {what}, since", server["status_since"], files=files))
+    elif status == "unknown":
+        found.append(Reason("unknown", "Its status is unknown, since", server["status_since"]))
+    if moment.is_stale(server):
+        found.append(
+            Reason("stale", "Silent: the last drift check came", server["last_cron_check"], _expected(server, moment))
+        )
+    return found
+
+
+def severity(found: Sequence[Reason]) -> tuple[int, int]:
+    """What sorts the worst server first: by its worst reason, then by how many it has."""
+    return (_WORST.index(found[0].kind), -len(found)) if found else (len(_WORST), 0)
+
+
+def plural(number: int, noun: str) -> str:
+    """A number and its noun: `1 file`, `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def length_text(seconds: int) -> str:
+    """A length in the largest unit that divides it: `5 minutes`, `2 hours`."""
+    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
+    return plural(seconds // size, unit)
+
+
+def _expected(server: Server, moment: Moment) -> str:
+    interval = server["check_interval"]
+    silence = f"after {length_text(moment.silence(interval))} without one it counts as stale"
+    return f"It sent no interval; {silence}." if interval is None else f"One every {length_text(interval)}; {silence}."

@@ -1,0 +1,59 @@
+"""The history of a server as people read it."""
+
+from typing import Any, cast
+
+from domain.history import Entry
+from domain.story import HOUR, runs, steps
+from domain.times import epoch, time_text
+from tests.storage.records import NOW
+
+START = epoch(NOW)
+
+
+def entry(seconds: int = 0, status: str = "synced", event: str = "changed", **fields: Any) -> Entry:
+    blank = {"changed_files": [], "validation_status": "passed", "commit_sha": "abc"}
+    return cast(Entry, {"time": time_text(START + seconds), "status": status, "event": event, **blank, **fields})
+
+
+def told(*entries: Entry, count: int = 6) -> list[tuple[str | None, int, int]]:
+    return [(run.status, run.first, run.hours) for run in runs(entries, START, count)]
+
+
+def test_nothing_is_known_of_hours_before_the_first_report_and_after_a_deletion() -> None:
+    assert told() == [(None, 0, 6)]
+    assert told(entry(2 * HOUR, event="created"), entry(4 * HOUR, event="deleted")) == [
+        (None, 0, 2),
+        ("synced", 2, 2),
+        (None, 4, 2),
+    ]
+
+
+def test_an_hour_shows_the_worst_that_was_in_force_within_it() -> None:
+    fleeting = [entry(-5), entry(2 * HOUR + 10, "failed"), entry(2 * HOUR + 20, "synced")]
+    assert told(*fleeting) == [("synced", 0, 2), ("failed", 2, 1), ("synced", 3, 3)]
+    # What ends within an hour still counts for it.
+    assert told(entry(-5, "out_of_sync"), entry(HOUR + 1)) == [("out_of_sync", 0, 2), ("synced", 2, 4)]
+    # What ends at its first second does not.
+    assert told(entry(-5, "out_of_sync"), entry(HOUR)) == [("out_of_sync", 0, 1), ("synced", 1, 5)]
+
+
+def test_each_step_tells_what_it_changed_the_newest_first() -> None:
+    entries = [
+        entry(event="created", changed_files=["/a", "/b"]),
+        entry(1, validation_status="failed", commit_sha="def", changed_files=["/b", "/c"]),
+        entry(2, "failed", validation_status="failed", commit_sha="def", changed_files=["/c", "/b"]),
+        entry(3, event="deleted"),
+    ]
+    newest_first = steps(entries, is_whole=True)
+    assert [step.entry["event"] for step in newest_first] == ["deleted", "changed", "changed", "created"]
+    assert newest_first[2].changes == [
+        "validation passed → failed",
+        "commit abc → def",
+        "1 file no longer listed",
+    ]
+    assert [list(step.files) for step in newest_first] == [[], [], ["/b", "/c"], ["/a", "/b"]]
+
+
+def test_a_part_of_a_history_takes_its_first_entry_only_to_compare() -> None:
+    [one] = steps([entry(commit_sha="abc"), entry(1, commit_sha="")], is_whole=False)
+    assert one.changes == ["commit abc → none"]

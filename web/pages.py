@@ -1,0 +1,166 @@
+"""GET /, /problems and /servers/<server_group>/<host>: what people look at."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+import operations
+from domain.errors import NotFound
+from domain.freshness import Moment, computed, holds_until
+from domain.query import FILTERS, MAX_LIMIT, Query, read_query
+from domain.reasons import reasons, severity
+from domain.server import STATUSES, Server
+from domain.story import HOUR, runs, steps
+from domain.summary import WORST, group_rows
+from domain.timeline import read_window
+from storage import Store
+from web.about import ABOUT, About
+from web.html import PAGE_MEDIA, page, page_response
+from web.openapi import Description, describes
+from web.present import Kept, Ready, json_response
+
+STRIP_DAYS = 7
+MAX_STEPS = 100
+STATES = ("status", "stale", "problem")
+
+Given = list[tuple[str, str]]
+
+
+def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+    """The pages."""
+    blueprint = Blueprint("pages", __name__)
+    board, problems = Kept(), Kept()
+
+    def shown(kept: Kept, template: str, rows: Callable[[Iterable[Server], Moment], Any]) -> Response:
+        """A page about the servers that the URL selects. Its counts are of all that its other filters select, so that
+        a person can go from one state to another."""
+        moment, given = now(), _given()
+        servers = operations.find(store, moment, _query(given, moment)).servers
+
+        def make() -> tuple[Ready, float]:
+            around = [(name, text) for name, text in given if name not in STATES]
+            ready = page(
+                template,
+                rows=rows(servers.values(), moment),
+                summary=operations.summary(store, moment, _query(around, moment)),
+                groups=_groups(store, moment, [(name, text) for name, text in given if name != "server_group"]),
+                given=given,
+                statuses=STATUSES,
+                link=_linker(given),
+                base_url=request.host_url.rstrip("/"),
+            )
+            return ready, holds_until(servers.values(), moment)
+
+        # An empty fleet's page names the address that it was asked by: it is made anew for each.
+        keeps = bool(servers) and _query(given, moment).selects_all
+        response = page_response(kept.ready(servers, moment, make) if keeps else make()[0])
+        response.vary.add("Accept")
+        return response
+
+    @blueprint.get("/")
+    @describes(
+        Description(
+            "What this is; a browser gets the board as a page",
+            About,
+            ABOUT,
+            parameters=FILTERS,
+            statuses=(200, 304, 400, 503),
+            media=PAGE_MEDIA,
+        )
+    )
+    def show_board() -> Response:
+        if "text/html" in request.headers.get("Accept", ""):
+            return shown(board, "board.html", _rows)
+        _query(_given(), now())
+        response = json_response(ABOUT)
+        response.vary.add("Accept")
+        return response
+
+    @blueprint.get("/problems")
+    @describes(
+        Description(
+            "Each server with a problem, and why, as a page",
+            None,
+            None,
+            parameters=FILTERS,
+            statuses=(200, 304, 400, 503),
+            media=PAGE_MEDIA,
+        )
+    )
+    def show_problems() -> Response:
+        return shown(problems, "problems.html", _problems)
+
+    @blueprint.get("/servers/<server_group>/<host>")
+    @describes(
+        Description(
+            "One server and its history, as a page", None, None, statuses=(200, 304, 404, 503), media=PAGE_MEDIA
+        )
+    )
+    def show_server_page(server_group: str, host: str) -> Response:
+        moment = now()
+        start = (moment.now // HOUR + 1) * HOUR - STRIP_DAYS * 86_400
+        week = read_window([("from", str(max(start, 0))), ("limit", str(MAX_LIMIT))], moment)
+        told = operations.server_history(store, week, server_group, host)
+        newest = read_window([("limit", str(MAX_STEPS + 1))], moment)
+        entries = operations.server_history(store, newest, server_group, host).entries
+        server = None
+        with contextlib.suppress(NotFound):
+            server = operations.show(store, server_group, host)
+        is_whole = len(entries) <= MAX_STEPS
+        return page_response(
+            page(
+                "server.html",
+                server_group=server_group,
+                host=host,
+                server=server,
+                now=computed(server, moment) if server else None,
+                reasons=reasons(server, moment) if server else (),
+                runs=runs([*told.in_force, *told.entries], max(start, 0), STRIP_DAYS * 24),
+                days=STRIP_DAYS,
+                steps=steps(entries, is_whole),
+                is_whole=is_whole,
+                history_days=moment.history_days,
+            )
+        )
+
+    return blueprint
+
+
+def _given() -> Given:
+    """The parameters of the URL that are the service's."""
+    return [(name, text) for name, text in request.args.items(multi=True) if not name.startswith("_")]
+
+
+def _query(given: Given, moment: Moment) -> Query:
+    return read_query(given, moment.now, pages=False)
+
+
+def _linker(given: Given) -> Callable[..., str]:
+    """Links to `path` with the filters of the page but for those named, which take another value, or None for none."""
+
+    def link(path: str, **other: str | None) -> str:
+        kept = [(name, text) for name, text in given if name not in other]
+        query = urlencode(kept + [(name, text) for name, text in other.items() if text is not None], safe=",{}:")
+        return f"{path}?{query}" if query else path
+
+    return link
+
+
+def _rows(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Any]]:
+    return [(server, computed(server, moment)) for server in servers]
+
+
+def _problems(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Any]]:
+    """The servers with a problem and why, the worst first."""
+    found = [(server, why) for server in servers if (why := reasons(server, moment))]
+    return sorted(found, key=lambda one: severity(one[1]))
+
+
+def _groups(store: Store, moment: Moment, given: Given) -> list[Any]:
+    """The groups, the worst first."""
+    servers = operations.find(store, moment, _query(given, moment)).servers.values()
+    rows = group_rows(servers, moment)
+    return sorted(rows, key=lambda group: (WORST.index(group["worst"]), group["problem"] == 0, group["server_group"]))
