@@ -7,7 +7,7 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir -r requirements.txt
 
 # The service reads its version from the changelog.
-COPY app.py config.py gunicorn.conf.py legacy.py operations.py CHANGELOG.md ./
+COPY access.py app.py cli.py config.py gunicorn.conf.py legacy.py operations.py CHANGELOG.md ./
 COPY domain/ domain/
 COPY storage/ storage/
 COPY web/ web/
@@ -16,6 +16,9 @@ COPY web/ web/
 # A new volume takes its owner from the folder that it covers.
 RUN chmod -R a+rX . && install -d -o 10001 -g 10001 /data
 VOLUME /data
+
+# Who reports needs a token: docker exec NAME flask token create --label NAME --scope pipeline
+ENV STATUS_AUTH=writes
 
 # A number, because Kubernetes cannot see that a name is not root.
 USER 10001:10001

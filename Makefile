@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint demo bench bench-peers clean
+.PHONY: help run test lint audit demo bench bench-peers clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,10 @@ lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py domain storage web
+
+audit: $(VENV)/dev.done ## ask pypi.org whether what the service runs on has known holes
+	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict
 
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
 	$(BIN)/python -m tests.process.day

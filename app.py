@@ -2,17 +2,38 @@
 
 import atexit
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 
+import cli
 import legacy
-from config import Settings
+from access import Access
+from config import ConfigError, Settings
 from domain.freshness import Moment
-from storage import Store, open_store
-from web import about, badge, errors, health, history, logs, metrics, pages, reports, requests, status, summary
+from storage import Store, open_store, open_tokens
+from web import (
+    about,
+    badge,
+    errors,
+    headers,
+    health,
+    history,
+    logs,
+    metrics,
+    pages,
+    reports,
+    requests,
+    session,
+    status,
+    summary,
+    tokens,
+)
+from web.access import Guard
+from web.address import BehindProxies
 
 
 def create_app(
@@ -32,33 +53,46 @@ def create_app(
     if store is None:
         store = open_store(settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed)
         atexit.register(store.close)
+    access = Access(open_tokens(settings.store), settings.admin_secret)
+    guard = Guard(access, settings, now)
 
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
     app.url_map.merge_slashes = False  # a path within is what was sent: `/status//web` is a 404, not a redirect
+    if settings.trusted_proxies:
+        app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     errors.register(app)
+    headers.register(app)
     requests.register(app)
+    guard.register(app)
     measured.register(app)
     if settings.access_log == "on":
         logs.register(app)
     for blueprint in (
-        reports.routes(store, settings, now),
+        reports.routes(store, guard, settings, now),
         status.routes(store, now),
         summary.routes(store, now),
         history.routes(store, now),
         badge.routes(store, now),
-        legacy.routes(store, settings, now),
         health.routes(store),
         metrics.routes(store, now, measured),
-        pages.routes(store, now),
-        about.routes(),
+        pages.routes(store, settings, now),
+        about.routes(guard),
+        tokens.routes(access, settings, now),
+        session.routes(access, guard, settings, now),
     ):
         app.register_blueprint(blueprint)
+    if settings.legacy_auth != "off":
+        app.register_blueprint(legacy.routes(store, guard, settings, now))
+    app.cli.add_command(cli.token_commands(access, clock))
     return app
 
 
 def __getattr__(name: str) -> Any:
-    """`app:app` for gunicorn, made when it is asked for: importing this file opens no store."""
+    """`app:app` for gunicorn and the command `flask`, made when it is asked for: importing this file opens no store."""
     if name == "app":
-        return create_app()
+        try:
+            return create_app()
+        except ConfigError as error:
+            sys.exit(str(error))
     raise AttributeError(name)

@@ -2,26 +2,64 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 
 from domain.report import MAX_TEXT
 from domain.server import NAME_PATTERN
 
 PREFIX = "STATUS_"
+SECRET = {"admin_token"}  # what no message repeats
 VERSION = re.findall(r"^## (\S+)", Path(__file__).with_name("CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0]
+
+Network = IPv4Network | IPv6Network
 
 
 class ConfigError(Exception):
     """The environment holds nonsense; the message lists all of it."""
 
 
+def _content(path: Any, info: ValidationInfo) -> str:
+    """What stands in a file, instead of its name."""
+    if info.data.get("admin_token"):
+        raise ValueError("is set beside STATUS_ADMIN_TOKEN; one is enough")
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+
+
+def _sendable(secret: SecretStr) -> SecretStr:
+    """A token that a header can carry; a comma would stand between two."""
+    if not re.fullmatch(r"[!-+\--~]{20,1024}", secret.get_secret_value()):
+        raise ValueError("must be 20 to 1,024 letters, digits and marks, without spaces and commas")
+    return secret
+
+
+def _listed(text: Any) -> Any:
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+
+_Networks = Annotated[tuple[Network, ...], BeforeValidator(_listed)]
+_Secret = Annotated[SecretStr, AfterValidator(_sendable)]
+
+
 class Settings(BaseModel):
     """What an operator can set: each field is the environment variable `STATUS_<FIELD>`; empty means unset."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     store: Path = Field(Path("/data/status.json"), description="The file that everything is kept in.")
     max_body: int = Field(
@@ -41,8 +79,43 @@ class Settings(BaseModel):
         description="Seconds without a drift check after which a server without a `check_interval` is stale.",
     )
     history_days: int = Field(90, ge=1, le=3_650, description="Days after which a history entry goes by itself.")
+    trusted_proxies: _Networks = Field(
+        (), description="Networks of proxies that say which client they speak for, such as `10.0.0.0/8,fd00::/8`."
+    )
     access_log: Literal["on", "off"] = Field("on", description="One log line for each request, `on` or `off`.")
     log_format: Literal["text", "json"] = Field("text", description="Form of the log lines, `text` or `json`.")
+
+    auth: Literal["open", "writes", "all"] = Field(
+        "open",
+        description="Who needs a token: nobody (`open`), who reports or deletes (`writes`), who reads too (`all`).",
+    )
+    metrics_auth: Literal["open", "token"] = Field(
+        "token", description="Whether `/metrics` needs a token where readings do, `open` or `token`."
+    )
+    badge_auth: Literal["open", "token"] = Field(
+        "token", description="Whether badges need a token where readings do, `open` or `token`."
+    )
+    admin_token: _Secret | None = Field(
+        None, description="A token that may do everything, of at least 20 characters; for the start."
+    )
+    admin_token_file: Annotated[_Secret | None, BeforeValidator(_content)] = Field(
+        None, description="A file that holds that token, instead."
+    )
+    legacy_auth: Literal["open", "token", "off"] = Field(
+        "open", description="`/api/status`: `open` to all, with a `token` as elsewhere, or `off`."
+    )
+    legacy_networks: _Networks = Field(
+        (), description="The only networks that `/api/status` lets in, such as `10.0.0.0/8,fd00::/8`."
+    )
+    reports_per_minute: int = Field(
+        0, ge=0, le=1_000_000, description="Most reports a minute by one token, in each worker; 0 for no limit."
+    )
+
+    @property
+    def admin_secret(self) -> str | None:
+        """The token from the settings, from wherever it came."""
+        secret = self.admin_token or self.admin_token_file
+        return secret.get_secret_value() if secret else None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -52,7 +125,8 @@ class Settings(BaseModel):
             return cls.model_validate({name: text for name, text in given.items() if text})
         except ValidationError as error:
             problems = [
-                f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']!r}: {problem['msg']}"
-                for problem in error.errors(include_url=False)
+                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(given[name])}: {problem['msg']}"
+                for problem in error.errors(include_url=False, include_input=False)
+                for name in [str(problem["loc"][0])]
             ]
             raise ConfigError("The settings cannot be used:\n  " + "\n  ".join(problems)) from None

@@ -25,8 +25,11 @@ bind = "0.0.0.0:5000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 if workers < 1:
     sys.exit(f"WEB_CONCURRENCY={workers}: the service needs at least one worker.")
-worker_class = "gthread"
+worker_class = "web.server.Worker"
 threads = 32
+
+# With its files, a worker stays below the 1,024 that many systems let a process open.
+worker_connections = 900
 
 # The most that gunicorn takes: a filter of many hosts makes a long line.
 limit_request_line = 8190
@@ -36,6 +39,11 @@ keepalive = 75
 
 # A stop lets every request that has begun end and be answered.
 graceful_timeout = 30
+
+# What a proxy says is believed by web/address.py alone: gunicorn believes whoever is on the same machine, and lets it
+# move the path by a header.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 
 control_socket_disable = True
 logger_class = logs.ServerLogger
@@ -51,6 +59,8 @@ def on_starting(server: Any) -> None:
     folder = tempfile.mkdtemp(prefix="gitops-status-")
     os.chown(folder, server.cfg.uid, server.cfg.gid)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    if settings.auth == "open":
+        server.log.warning("STATUS_AUTH=open: whoever reaches this port may read, report and delete without a token.")
 
 
 def on_exit(_server: Any) -> None:

@@ -31,6 +31,7 @@ from domain.server import (
 )
 from domain.times import read_time, time_text
 from storage import Store
+from web.access import Guard
 from web.openapi import Description, describes
 from web.present import json_response
 from web.requests import read_body
@@ -87,21 +88,27 @@ NOTHING: LegacyStatus = {
 }
 
 
-def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
     """The two routes of v1."""
     blueprint = Blueprint("legacy", __name__)
 
     @blueprint.post("/api/status")
     @describes(
         Description(
-            "Report as a v1 client", LegacyStatus, _EXAMPLE, LegacyBody, _EXAMPLE, statuses=(200, 400, 413, 503)
+            "Report as a v1 client",
+            LegacyStatus,
+            _EXAMPLE,
+            LegacyBody,
+            _EXAMPLE,
+            statuses=(200, 400, 413, 503),
+            scope="pipeline",
         )
     )
     def post_legacy_status() -> Response:
-        g.source = "legacy"
         report = read_report(_object(parse_json(read_body(settings.max_body))), settings)
         g.server, g.reports = report.key, 1
-        return json_response(v1_shape(operations.report(store, now(), [report]).servers[0]))
+        actor = guard.admit([report])
+        return json_response(v1_shape(operations.report(store, now(), [report], actor).servers[0]))
 
     @blueprint.get("/api/status")
     @describes(

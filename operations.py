@@ -44,7 +44,7 @@ class Told:
     entries: list[Entry]
 
 
-def report(store: Store, moment: Moment, reports: Sequence[Report]) -> Reported:
+def report(store: Store, moment: Moment, reports: Sequence[Report], actor: str = "") -> Reported:
     """Apply the reports in order and store them in one commit. Returns when they are on disk."""
     time = time_text(moment.now)
 
@@ -53,7 +53,7 @@ def report(store: Store, moment: Moment, reports: Sequence[Report]) -> Reported:
         for number, one in enumerate(reports, revision):
             known = after[one.key]
             after[one.key] = server = rules.apply(known, one, time, number)
-            if entry := change_entry(known, server, one.source):
+            if entry := change_entry(known, server, one.source, actor):
                 history.append(entry)
         return Decision(after, history)
 
@@ -115,7 +115,7 @@ def events(store: Store, window: Window) -> list[Entry]:
     return _newest(store, window, window.is_about if window.is_about_some else None, is_annotation)
 
 
-def delete(store: Store, moment: Moment, server_group: str, host: str) -> None:
+def delete(store: Store, moment: Moment, server_group: str, host: str, actor: str = "") -> None:
     """Take a decommissioned server out of every reading; its history stays. Raises NotFound."""
     key = server_key(server_group, host)
 
@@ -123,9 +123,8 @@ def delete(store: Store, moment: Moment, server_group: str, host: str) -> None:
         server = before[key]
         if server is None:
             raise _unknown(server_group, host)
-        return Decision(
-            {key: None}, [deletion_entry(server, revision, max(time_text(moment.now), server["timestamp"]))]
-        )
+        time = max(time_text(moment.now), server["timestamp"])
+        return Decision({key: None}, [deletion_entry(server, revision, time, actor)])
 
     store.change([key], decide)
 

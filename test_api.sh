@@ -3,6 +3,7 @@
 #
 #     ./test_api.sh                                         # http://localhost:5000
 #     BASE_URL=http://status.example.com:5000 ./test_api.sh
+#     STATUS_TOKEN=gst_… ./test_api.sh                      # where tokens are asked for: one of the scope admin
 #
 # Needs bash and curl. Safe on a live service: it uses servers of its own, with names of this run, and deletes
 # them at the end, whatever happens. Only their history entries stay.
@@ -16,13 +17,17 @@ JSON='Content-Type: application/json'
 
 passed=0
 failed=0
+token_id=
+# A header that a service in mode open ignores; curl sends none that is empty.
+TOKEN=${STATUS_TOKEN:+Authorization: Bearer $STATUS_TOKEN}
 work=$(mktemp -d) || exit 1
 
 clean_up() {
     local path
     for path in "$GROUP/web-01" "$GROUP/web-02" "$GROUP/web-03" "$LEGACY/$LEGACY"; do
-        curl -s -o /dev/null --max-time 10 -X DELETE "$BASE_URL/status/$path"
+        curl -s -o /dev/null --max-time 10 -H "$TOKEN" -X DELETE "$BASE_URL/status/$path"
     done
+    [ -z "$token_id" ] || curl -s -o /dev/null --max-time 10 -H "$TOKEN" -X DELETE "$BASE_URL/tokens/$token_id"
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -38,13 +43,15 @@ fail() { # what was looked at, what was expected, what came
 }
 
 # send METHOD PATH [curl option ...]: leaves the answer in $code, $body and $headers, and its name in $request.
+# AS, if set, is the header of another token, or none.
 send() {
     local method=$1 path=$2
     shift 2
     request="$method $path"
     : > "$work/body"
     : > "$work/headers"
-    code=$(curl -sS --max-time 10 -X "$method" -o "$work/body" -D "$work/headers" -w '%{http_code}' "$@" \
+    code=$(curl -sS --max-time 10 -X "$method" -o "$work/body" -D "$work/headers" -w '%{http_code}' \
+        -H "${AS-$TOKEN}" "$@" \
         "$BASE_URL$path" 2> "$work/error")
     body=$(< "$work/body")
     headers=$(< "$work/headers")
@@ -312,6 +319,54 @@ says_not "$GROUP"
 send GET "/status/$GROUP/web-01/history?event=deleted"
 is 200
 says '"source": "api"'
+
+section 'A session in a browser'
+send GET /login
+is 200
+has_header Content-Type text/html
+has_header Content-Security-Policy "form-action 'self'"
+AS='' send POST /login -H 'Sec-Fetch-Site: same-origin' -d 'token=gst_nobody'
+is 401
+has_header Content-Type text/html
+AS='' send POST /login -H 'Sec-Fetch-Site: cross-site' -d 'token=gst_nobody'
+is_error 403 forbidden
+send POST /logout -H 'Sec-Fetch-Site: same-origin'
+is 303
+has_header Set-Cookie 'gitops_status_session=; '
+has_header Location /login
+
+section 'Tokens'
+AS='' send GET /tokens
+is_error 401 unauthorized
+has_header WWW-Authenticate Bearer
+if [ -z "$TOKEN" ]; then
+    echo 'note  STATUS_TOKEN is not set, so no token is made here'
+else
+    send POST /tokens -H "$JSON" -d '{"label": "'"$GROUP"'", "scopes": ["cron"], "groups": ["'"$GROUP"'-*"], "expires_in": "15m"}'
+    is 201
+    token_id=$(sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' "$work/body")
+    limited="X-API-Key: $(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' "$work/body")"
+    send GET /tokens
+    is 200
+    says "\"label\": \"$GROUP\""
+    says_not '"hash"'
+    send POST /tokens -H "$JSON" -d '{"label": "", "group": ["a"]}'
+    is_error 400 invalid
+    says '"scopes":'
+    AS=$limited send POST /login -H "$JSON" -d '{"groups": ["'"$GROUP"'-one"]}'
+    is 200
+    says '"expires_in": 900'
+    says "\"groups\": [\"$GROUP-one\"]"
+    AS=$limited send POST /login -H "$JSON" -d '{"groups": ["*"]}'
+    is_error 403 forbidden
+    AS=$limited send GET /tokens
+    is_error 403 forbidden
+    send DELETE "/tokens/$token_id"
+    is 204
+    AS=$limited send POST /login
+    is_error 401 unauthorized
+    token_id=
+fi
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import secrets
 import shutil
 import statistics
 import sys
@@ -88,6 +89,25 @@ def obvious(folder: Path) -> Iterator[Row]:
             ours.append(rate(service.url, "reports.lua", 1_000))
             theirs.append(rate(peer.url, "reports.lua", 1_000))
     yield ratio("stored reports / the obvious program, 1,000 servers", 1, ours, theirs, "obvious")
+
+
+def tokens(folder: Path) -> Iterator[Row]:
+    """Reports that carry a token limited to groups, against reports to a service that asks for none."""
+    guarded, open_ = [], []
+    (folder / "open").mkdir()
+    admin = secrets.token_hex()
+    with (
+        programs.service(folder, STATUS_AUTH="writes", STATUS_ADMIN_TOKEN=admin) as service,
+        programs.service(folder / "open") as other,
+    ):
+        wanted = {"label": "bench", "scopes": ["cron"], "groups": ["group-*"]}
+        made = requests.post(f"{service.url}/tokens", json=wanted, headers={"X-API-Key": admin}, timeout=60).json()
+        fill(service.url, 1_000, made["token"])
+        fill(other.url, 1_000)
+        for _ in range(ROUNDS):
+            guarded.append(rate(service.url, "reports.lua", 1_000, made["token"]))
+            open_.append(rate(other.url, "reports.lua", 1_000))
+    yield ratio("stored reports with a token / open, 1,000 servers", 0.9, guarded, open_, "open")
 
 
 def herds(folder: Path) -> Iterator[Row]:
@@ -176,7 +196,7 @@ def history(folder: Path) -> Iterator[Row]:
     )
 
 
-PARTS = {part.__name__: part for part in (stored_reports, obvious, herds, peers, readings, sums, history)}
+PARTS = {part.__name__: part for part in (stored_reports, obvious, tokens, herds, peers, readings, sums, history)}
 
 
 def main(names: Sequence[str]) -> None:

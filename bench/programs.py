@@ -33,9 +33,9 @@ class Program:
         return max(int(pages) for pages in sizes) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def service(folder: Path) -> contextlib.AbstractContextManager[Program]:
+def service(folder: Path, **settings: str) -> contextlib.AbstractContextManager[Program]:
     """The service itself, its store in the folder."""
-    return _gunicorn("app:app", folder / "status.json", "/ready")
+    return _gunicorn("app:app", folder / "status.json", "/ready", settings)
 
 
 def bare(ready: Path) -> contextlib.AbstractContextManager[Program]:
@@ -48,11 +48,14 @@ def obvious(folder: Path) -> contextlib.AbstractContextManager[Program]:
     return _gunicorn("bench.peers:obvious()", folder / "obvious.json", "/health")
 
 
-def _gunicorn(application: str, store: Path, ready: str) -> contextlib.AbstractContextManager[Program]:
+def _gunicorn(
+    application: str, store: Path, ready: str, settings: Mapping[str, str] | None = None
+) -> contextlib.AbstractContextManager[Program]:
     """An application under the service's own gunicorn settings, without a line a request."""
     port = free_port()
     environment = {"STATUS_STORE": str(store), "STATUS_ACCESS_LOG": "off", "WEB_CONCURRENCY": str(WORKERS)}
     environment["TMPDIR"] = str(store.parent)  # a service that is killed leaves its counters
+    environment |= settings or {}
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
     return _running(command, f"http://127.0.0.1:{port}", ready, environment)
 

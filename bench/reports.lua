@@ -1,6 +1,7 @@
 -- Drift reports about SERVERS servers in turn, each thread beginning elsewhere.
 local servers = tonumber(os.getenv("SERVERS"))
 local started = 0
+local headers = {["Content-Type"] = "application/json", ["X-API-Key"] = os.getenv("TOKEN")}
 
 function setup(thread)
     thread:set("next_server", started * math.floor(servers / 2))
@@ -12,5 +13,5 @@ function request()
     local body = string.format(
         '{"server_group":"group-%d","host":"host-%d","changed_files":["/etc/rsyslog.conf"],"check_interval":300}',
         next_server % 20, next_server)
-    return wrk.format("POST", "/status/cron", {["Content-Type"] = "application/json"}, body)
+    return wrk.format("POST", "/status/cron", headers, body)
 end

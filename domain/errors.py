@@ -32,3 +32,25 @@ class Unavailable(StatusError):
     """The store cannot be read or written now. The sentence names the cause and never a folder or a secret."""
 
     code = "unavailable"
+
+
+class Unauthorized(StatusError):
+    """A token is missing or not valid. Why it is not valid is said to nobody."""
+
+    code = "unauthorized"
+
+
+class Forbidden(StatusError):
+    """The caller may not do this; the sentence names the scope or the group that is missing."""
+
+    code = "forbidden"
+
+
+class TooMany(StatusError):
+    """The caller did this too often; it may try again after some seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, sentence: str, seconds: int) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds

@@ -1,7 +1,7 @@
 """What counts as a change, and the entry that it leaves (API.md, section 4)."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
@@ -29,20 +29,22 @@ class Entry(TypedDict):
     validation_status: Validation
     commit_sha: str
     updated_by: str
+    actor: NotRequired[str]  # the label of the token; an entry of an earlier version has none
 
 
-def change_entry(before: Server | None, after: Server, source: Source) -> Entry | None:
+def change_entry(before: Server | None, after: Server, source: Source, actor: str = "") -> Entry | None:
     """The entry of a report that turned `before` into `after`; None for a heartbeat, which changed nothing."""
     if before is None:
-        return _entry(after, source, "created", None, after)
+        return {**_entry(after, source, "created", None, after), "actor": actor}
     if _watched(before) == _watched(after):
         return None
-    return _entry(after, source, "changed", before["status"], after)
+    return {**_entry(after, source, "changed", before["status"], after), "actor": actor}
 
 
-def deletion_entry(server: Server, revision: int, now: str) -> Entry:
+def deletion_entry(server: Server, revision: int, now: str, actor: str = "") -> Entry:
     """The entry of a deletion: the last state, with the last status in both."""
-    return _entry(server, "api", "deleted", server["status"], {"revision": revision, "timestamp": now})
+    stamp = {"revision": revision, "timestamp": now}
+    return {**_entry(server, "api", "deleted", server["status"], stamp), "actor": actor}
 
 
 def entry_key(entry: Entry) -> str:

@@ -66,8 +66,8 @@ def _few_files(files: list[str]) -> list[str]:
     return files
 
 
-def _whole(number: Any) -> Any:
-    """JSON has one kind of number: 300.0 is 300."""
+def whole(number: Any) -> Any:
+    """A number as it is meant: JSON has one kind of number: 300.0 is 300."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
@@ -78,7 +78,7 @@ FileName = Annotated[str, Field(max_length=MAX_FILE_NAME), AfterValidator(printa
 Files = Annotated[
     list[FileName], AfterValidator(_few_files), Field(description="At most 1,000 names; doubles are dropped.")
 ]
-Seconds = Annotated[int, Field(strict=True, ge=1, le=31_536_000), BeforeValidator(_whole)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=31_536_000), BeforeValidator(whole)]
 
 
 class _AnyReport(TypedDict):

@@ -16,7 +16,7 @@ from domain.times import epoch, read_length, time_text
 
 ENTRY_FILTERS = (
     "server_group", "host", "server_type", "environment", "source", "event", "from_status", "status",
-    "validation_status", "commit_sha", "updated_by",
+    "validation_status", "commit_sha", "updated_by", "actor",
 )  # fmt: skip
 SERVER_FILTERS = ("server_group", "host", "server_type", "environment")
 WINDOW = ("from", "to")
@@ -46,6 +46,7 @@ class HistoryRow(TypedDict):
     validation_status: Validation
     commit_sha: str
     updated_by: str
+    actor: Annotated[str, Field(description="The label of the token; empty without one.")]
 
 
 class FullHistoryRow(HistoryRow):
@@ -87,7 +88,7 @@ class Window:
     def matches(self, entry: Entry) -> bool:
         """Whether the entry has the wanted values."""
         fields: Mapping[str, Any] = entry
-        return all(fields[field] in wanted for field, wanted in self.texts.items())
+        return all(fields.get(field, "") in wanted for field, wanted in self.texts.items())
 
     def is_about(self, key: str) -> bool:
         """Whether entries about the server of this key can match."""
@@ -160,6 +161,7 @@ def history_row(entry: Entry, time: str | None = None) -> HistoryRow:
         "validation_status": entry["validation_status"],
         "commit_sha": entry["commit_sha"],
         "updated_by": entry["updated_by"],
+        "actor": entry.get("actor", ""),
     }
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from domain.document import Upgrade
 from storage.contract import Changes, Commit, Decision, Records, Snapshot, Span, Store
 from storage.json_file import JsonFileStore
+from storage.tokens import TokenFile, TokenStore
 
-__all__ = ["Changes", "Commit", "Decision", "Records", "Snapshot", "Span", "Store", "open_store"]
+__all__ = [
+    "Changes", "Commit", "Decision", "Records", "Snapshot", "Span", "Store", "TokenStore", "open_store", "open_tokens",
+]  # fmt: skip
 
 
 def open_store(
@@ -20,3 +23,8 @@ def open_store(
     `oldest` tells the time before which history entries go by themselves, and `committed` hears of each commit how
     many seconds it took until it was on disk, its wait for the lock included."""
     return JsonFileStore(path, upgrade, oldest, committed)
+
+
+def open_tokens(path: Path) -> TokenStore:
+    """The tokens of the store at a path; they are first touched when they are used."""
+    return TokenFile(path)

@@ -17,6 +17,7 @@ from domain.document import Document, read_document
 from domain.errors import Unavailable
 from domain.history import Entry
 from domain.server import Server, restore_servers
+from domain.tokens import read_keyring
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.journal import Line, decoded
 
@@ -54,7 +55,9 @@ def verify(path: Path) -> list[Finding]:
     findings = [*_file_findings(path, file, content, inode, lines), *in_journal]
     with explained(history, "read"):
         findings += _history_findings(history, [entry for line in lines for entry in line.history])
-    for temporary in (path.with_name(f"{path.name}.tmp"), path.with_name(f"{path.name}.journal.tmp")):
+    findings += _token_findings(path.with_name(f"{path.name}.tokens"))
+    for ending in ("tmp", "journal.tmp", "tokens.tmp"):
+        temporary = path.with_name(f"{path.name}.{ending}")
         if temporary.exists():
             text = "left over from a write that ended early, or being written now. The next write replaces it."
             findings.append(Finding("harmless", temporary.name, text))
@@ -199,6 +202,18 @@ def _history_findings(path: Path, in_journal: Sequence[Entry]) -> Iterator[Findi
     span = f", from {times[0]} to {times[-1]}" if times else ""
     more = f"; {waiting} more in the journal" if waiting else ""
     yield Finding("there", path.name, f"{entries}{span}{more}.")
+
+
+def _token_findings(path: Path) -> Iterator[Finding]:
+    """How many tokens there are, if any was ever made."""
+    with explained(path, "read"):
+        file, content = read_signed(path)
+    if file is None:
+        return
+    try:
+        yield Finding("there", path.name, f"{_counted(len(read_keyring(content).tokens), 'token', 'tokens')}.")
+    except ValueError as error:
+        yield Finding("wrong", path.name, f"{not_understood(path, error)} Mend it by hand, or put a backup back.")
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Entry | Finding]]:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, request
 from typing_extensions import TypedDict
 
 from config import VERSION
+from web.access import Guard
 from web.html import PAGE_MEDIA, page, page_response
 from web.openapi import Description, describes, document
 from web.present import Ready, json_bytes, reading
@@ -20,6 +21,7 @@ class About(TypedDict):
     name: str
     version: str
     api_version: str
+    auth: str
     status: str
     summary: str
     groups: str
@@ -28,6 +30,8 @@ class About(TypedDict):
     pipeline: str
     cron: str
     legacy: str
+    tokens: str
+    login: str
     health: str
     ready: str
     metrics: str
@@ -40,6 +44,7 @@ ABOUT: About = {
     "name": "gitops-status",
     "version": VERSION,
     "api_version": API_VERSION,
+    "auth": "open",
     "status": "/status",
     "summary": "/summary",
     "groups": "/groups",
@@ -48,6 +53,8 @@ ABOUT: About = {
     "pipeline": "/status/pipeline",
     "cron": "/status/cron",
     "legacy": "/api/status",
+    "tokens": "/tokens",
+    "login": "/login",
     "health": "/health",
     "ready": "/ready",
     "metrics": "/metrics",
@@ -57,25 +64,25 @@ ABOUT: About = {
 }
 
 
-def routes() -> Blueprint:
+def routes(guard: Guard) -> Blueprint:
     """The routes that say what this is."""
     blueprint = Blueprint("about", __name__)
 
     @cache
     def described() -> dict[str, Any]:
-        return document(current_app)
+        return document(current_app, guard.needs)
 
     @cache
     def described_bytes() -> Ready:
         return Ready(json_bytes(described()))
 
     @blueprint.get("/openapi.json")
-    @describes(Description("This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304)))
+    @describes(Description("This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304), scope=None))
     def openapi() -> Response:
         return reading(described_bytes())
 
     @blueprint.get("/docs")
-    @describes(Description("This document as a page", None, None, statuses=(200, 304), media=PAGE_MEDIA))
+    @describes(Description("This document as a page", None, None, statuses=(200, 304), media=PAGE_MEDIA, scope=None))
     def docs() -> Response:
         return page_response(page("docs.html", document=described(), base_url=request.host_url.rstrip("/")))
 

@@ -59,4 +59,5 @@ def _picture(shown: Badge) -> Response:
     picture = render_template("badge.svg", badge=shown, left=left, right=right)
     response = reading(Ready(picture.encode()), "image/svg+xml")
     response.headers["Content-Security-Policy"] = "default-src 'none'"  # opened by itself, it is a document
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # a README on another host shows it
     return response

@@ -9,7 +9,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from domain import errors
 from web.present import json_response
 
-STATUS = {errors.Invalid: 400, errors.NotFound: 404, errors.Unavailable: 503}
+STATUS = {
+    errors.Invalid: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
 MAX_PHRASE = 100
 
 logger = logging.getLogger("gitops_status")
@@ -17,15 +24,20 @@ logger = logging.getLogger("gitops_status")
 
 def register(app: Flask) -> None:
     """Answer whatever is raised while a request is handled."""
-    app.register_error_handler(errors.StatusError, _of_the_product)
+    app.register_error_handler(errors.StatusError, of_the_product)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_a_bug)
 
 
-def _of_the_product(error: errors.StatusError) -> Response:
+def of_the_product(error: errors.StatusError) -> Response:
+    """The answer to an error of ours."""
     fields = error.fields if isinstance(error, errors.Invalid) else {}
     response = _answer(STATUS[type(error)], error.code, str(error), fields)
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, errors.TooMany):
+        response.headers["Retry-After"] = str(error.seconds)
+    elif isinstance(error, errors.Unavailable):
         logger.error("%s", error)
         response.status = f"503 {_phrase(str(error))}"
     return response

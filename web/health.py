@@ -22,12 +22,12 @@ def routes(store: Store) -> Blueprint:
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/health")
-    @describes(Description("Whether the process answers", Health, _OK))
+    @describes(Description("Whether the process answers", Health, _OK, scope=None))
     def health() -> Response:
         return json_response(_OK)
 
     @blueprint.get("/ready")
-    @describes(Description("Whether the store can be read and written", Health, _OK, statuses=(200, 503)))
+    @describes(Description("Whether the store can be read and written", Health, _OK, statuses=(200, 503), scope=None))
     def ready() -> Response:
         store.check()
         return json_response(_OK)

@@ -23,6 +23,10 @@ from web.requests import seconds_taken
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GZIP = 31  # what zlib calls it: its largest window, and 16 for the frame
 SOURCES = ("pipeline", "cron", "legacy")
+# By the route, so that a report counts too that gets no further than to be asked for a token.
+_SOURCES = dict(
+    zip(("reports.report_pipeline", "reports.report_cron", "legacy.post_legacy_status"), SOURCES, strict=True)
+)
 RESULTS = ("stored", "refused", "failed")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -82,7 +86,7 @@ class Measured:
         route = request.url_rule.rule if request.url_rule else "unknown"
         method = request.method if request.method in METHODS else "unknown"
         self._requests(method, route, code).observe(seconds_taken())
-        if source := g.get("source"):
+        if source := _SOURCES.get(request.endpoint or ""):
             if code < 400:
                 self._reports[source, "stored"].inc(g.reports)
             else:

@@ -18,7 +18,9 @@ from domain.rules import apply
 from domain.server import NAME_PATTERN
 from domain.timeline import ENTRY_FILTERS, WINDOW
 from domain.times import epoch
+from domain.tokens import Scope
 from web.present import FullRecord, full, row
+from web.requests import FORM
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -70,12 +72,25 @@ _REASONS = {
     200: "As asked.",
     201: "Stored; at least one server was not known before.",
     204: "Deleted.",
+    303: "To another page.",
     304: "Nothing changed since the answer with the tag in If-None-Match.",
     400: "The request does not fit the contract; nothing was changed.",
+    401: "A token is needed, and is missing or not valid.",
+    403: "The token has not the scope, or not the group, that the sentence names.",
     404: "Nothing by that name is known.",
     413: "The body is too large.",
     415: "The body is not announced as application/json.",
+    429: "Too many wrong tokens from an address, or reports by a token; Retry-After says how long to wait.",
     503: "The store cannot be read or written now; the reason phrase says why.",
+}
+_REFUSALS = (401, 403, 429, 503)
+_SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token. The word beside it is the scope that it must have.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same token."},
 }
 _ANY_TEXT = {"type": "string"}
 _AGE = {
@@ -116,16 +131,20 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 @dataclass(frozen=True, slots=True)
 class Description:
     """What the document says of a route: the type of its JSON answer with an instance to show, that of its body with an
-    example, the query parameters, the statuses, and what else than JSON it answers: media types with examples."""
+    example, the query parameters, the statuses, what else than JSON it answers: media types with examples, and the
+    scope that it needs where a token is asked for, None where none ever is. `form` is the type of a body that may come
+    from a form instead."""
 
     summary: str
     answer: Any
     shows: Any
     body: Any = None
     example: Any = None
+    form: Any = None
     parameters: Sequence[str] = ()
     statuses: Sequence[int] = (200,)
     media: Mapping[str, str] = field(default_factory=dict)
+    scope: Scope | None = "read"
 
 
 def describes(description: Description) -> Callable[[View], View]:
@@ -138,14 +157,20 @@ def describes(description: Description) -> Callable[[View], View]:
     return described
 
 
-def document(app: Flask) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the routes of an app."""
+def description_of(view: Callable[..., Any]) -> Description | None:
+    """What was said of a view; None for the files of the pages."""
+    found: Description | None = vars(view).get("description")
+    return found
+
+
+def document(app: Flask, needs: Callable[[str, str], bool]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the routes of an app; `needs` tells by blueprint and scope which ask for a token."""
     routes = [
         (rule, rule_description)
         for rule in app.url_map.iter_rules()
-        if (rule_description := vars(app.view_functions[rule.endpoint]).get("description"))
+        if (rule_description := description_of(app.view_functions[rule.endpoint]))
     ]
-    models = [model for _, route in routes for model in (route.answer, route.body) if model is not None]
+    models = [model for _, route in routes for model in (route.answer, route.body, route.form) if model is not None]
     references, definitions = TypeAdapter.json_schemas(
         [(repr(model), "validation", TypeAdapter(model)) for model in (*models, Error)],
         ref_template="#/components/schemas/{model}",
@@ -159,6 +184,10 @@ def document(app: Flask) -> dict[str, Any]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
             path[method.lower()] = _operation(rule, route, schemas)
+            if route.scope:
+                path[method.lower()]["security"] = _security(
+                    route.scope, needs(rule.endpoint.split(".")[0], route.scope)
+                )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -167,8 +196,13 @@ def document(app: Flask) -> dict[str, Any]:
             "description": "Which plain servers run what git says, and which do not.",
         },
         "paths": paths,
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": definitions["$defs"], "securitySchemes": _SECURITY_SCHEMES},
     }
+
+
+def _security(scope: str, is_needed: bool) -> list[dict[str, list[str]]]:
+    """The scope in either header; where no token is needed, nothing at all will do."""
+    return [{"bearer": [scope]}, {"key": [scope]}] + ([] if is_needed else [{}])
 
 
 def _operation(rule: Rule, route: Description, schemas: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +219,9 @@ def _operation(rule: Rule, route: Description, schemas: Mapping[str, Any]) -> di
     if route.body is not None:
         body = {"schema": schemas[repr(route.body)], "example": route.example}
         operation["requestBody"] = {"required": True, "content": {"application/json": body}}
-    for status in route.statuses:
+    if route.form is not None:
+        operation["requestBody"]["content"][FORM] = {"schema": schemas[repr(route.form)]}
+    for status in sorted({*route.statuses, *(_REFUSALS if route.scope else ())}):
         answer: dict[str, Any] = {"description": _REASONS[status]}
         content: dict[str, Any] = {}
         if status >= 400:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, redirect, request
+from flask.typing import ResponseReturnValue
 
 import operations
-from domain.errors import NotFound
+from config import Settings
+from domain.errors import Forbidden, NotFound, Unavailable
 from domain.freshness import Moment, computed, holds_until
 from domain.query import FILTERS, MAX_LIMIT, Query, read_query
 from domain.reasons import reasons, severity
@@ -16,22 +18,26 @@ from domain.server import STATUSES, Server
 from domain.story import HOUR, runs, steps
 from domain.summary import WORST, group_rows
 from domain.timeline import read_window
+from domain.tokens import Rights
 from storage import Store
 from web.about import ABOUT, About
-from web.html import PAGE_MEDIA, page, page_response
+from web.errors import of_the_product
+from web.html import PAGE_MEDIA, is_for_eyes, page, page_response
 from web.openapi import Description, describes
 from web.present import Kept, Ready, json_response
 
 STRIP_DAYS = 7
 MAX_STEPS = 100
+MAX_NAMED = 4_000  # characters of group names: a URL can carry them and other filters
 STATES = ("status", "stale", "problem")
 
 Given = list[tuple[str, str]]
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
     """The pages."""
     blueprint = Blueprint("pages", __name__)
+    this: About = {**ABOUT, "auth": settings.auth}
     board, problems = Kept(), Kept()
 
     def shown(kept: Kept, template: str, rows: Callable[[Iterable[Server], Moment], Any]) -> Response:
@@ -60,6 +66,13 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         response.vary.add("Accept")
         return response
 
+    @blueprint.errorhandler(Forbidden)
+    def lead_to_own_groups(error: Forbidden) -> ResponseReturnValue:
+        try:
+            return _to_own_groups(store, now()) or of_the_product(error)
+        except Unavailable as cause:  # Flask would take what is raised here for a bug
+            return of_the_product(cause)
+
     @blueprint.get("/")
     @describes(
         Description(
@@ -72,10 +85,10 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def show_board() -> Response:
-        if "text/html" in request.headers.get("Accept", ""):
+        if is_for_eyes():
             return shown(board, "board.html", _rows)
         _query(_given(), now())
-        response = json_response(ABOUT)
+        response = json_response(this)
         response.vary.add("Accept")
         return response
 
@@ -127,6 +140,19 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
 
     return blueprint
+
+
+def _to_own_groups(store: Store, moment: Moment) -> ResponseReturnValue | None:
+    """Lead a person whose token is limited to groups to these: not everybody knows that a reading must name them."""
+    rights: Rights = g.rights
+    given = _given()
+    names_groups = request.view_args or "server_group" in dict(given)
+    if names_groups or not rights.groups or not rights.may("read") or not is_for_eyes():
+        return None
+    servers = operations.find(store, moment, _query([], moment)).servers.values()
+    groups = {server["server_group"] for server in servers if rights.may_in(server["server_group"])}
+    named = ",".join(sorted(groups) or rights.groups)
+    return redirect(_linker(given)(request.path, server_group=named), 303) if len(named) <= MAX_NAMED else None
 
 
 def _given() -> Given:

@@ -47,6 +47,13 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(json_bytes(value), status, mimetype="application/json")
 
 
+def private_json(value: Any, status: int = 200) -> Response:
+    """A value as an answer that nobody keeps."""
+    response = json_response(value, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 class Ready:
     """A body that may be sent many times: its bytes, its tag, and the compressed bytes once somebody wants them.
 

@@ -11,6 +11,7 @@ from config import Settings
 from domain.freshness import Moment
 from domain.report import MAX_REPORTS, CronReport, PipelineReport, Reports, read_reports
 from storage import Store
+from web.access import Guard
 from web.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
 from web.present import FullRecord, full, json_response
 from web.requests import read_report_body
@@ -22,16 +23,15 @@ _ONE_REQUEST = Field(min_length=1, max_length=MAX_REPORTS)
 _STATUSES = (200, 201, 400, 413, 415, 503)
 
 
-def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
     """The two routes that reports come in by."""
     blueprint = Blueprint("reports", __name__)
 
     def stored(source: Literal["pipeline", "cron"]) -> Response:
-        g.source = source
         given = read_reports(source, read_report_body(settings.max_body))
         g.server, g.reports = _key(given), len(given.reports)
-        moment = now()
-        reported = operations.report(store, moment, given.reports)
+        actor, moment = guard.admit(given.reports), now()
+        reported = operations.report(store, moment, given.reports, actor)
         records = [full(server, moment) for server in reported.servers]
         response = json_response(records if given.is_array else records[0], 201 if reported.is_created else 200)
         if given.ignored:
@@ -47,6 +47,7 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
             body=PipelineReport | Annotated[list[PipelineReport], _ONE_REQUEST],
             example=REPORT_EXAMPLE,
             statuses=_STATUSES,
+            scope="pipeline",
         )
     )
     def report_pipeline() -> Response:
@@ -61,6 +62,7 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
             body=CronReport | Annotated[list[CronReport], _ONE_REQUEST],
             example=DRIFT_EXAMPLE,
             statuses=_STATUSES,
+            scope="cron",
         )
     )
     def report_cron() -> Response:

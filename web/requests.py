@@ -7,6 +7,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 ARRAY_FACTOR = 8
+FORM = "application/x-www-form-urlencoded"
 
 
 def register(app: Flask) -> None:
@@ -24,26 +25,35 @@ def seconds_taken() -> float:
 
 
 def read_body(limit: int) -> bytes:
-    """The body, at most `limit` bytes of it (else 413), and as many as were announced (else 400)."""
-    request.max_content_length = limit
+    """The body as it is (else 415), at most `limit` bytes (else 413), and as many as were announced (else 400)."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("A body is sent as it is; leave out Content-Encoding, and what compresses it.")
+    request.max_content_length = limit + 1  # of a body in chunks, that is where Werkzeug stops, and says nothing
     try:
         body = request.get_data(cache=False)
     except (ClientDisconnected, ParseException):
         raise BadRequest("The body came in fewer bytes, or in other chunks, than were announced.") from None
     except RequestEntityTooLarge:
         raise _too_large(limit) from None
+    if len(body) > limit:
+        raise _too_large(limit)
     if len(body) < (request.content_length or 0):  # gunicorn gives what came before the connection was closed
         raise BadRequest("The body ended after fewer bytes than its Content-Length announced.")
     return body
 
 
-def read_report_body(limit: int) -> bytes:
-    """The JSON body of one report (at most `limit` bytes), or of an array of them (at most eight times that)."""
+def read_json_body(limit: int) -> bytes:
+    """A body that is announced as JSON (else 415): a form of another site cannot announce that."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(
-            "A report is sent as application/json; add -H 'Content-Type: application/json' to curl."
+            "The body must be sent as application/json; add -H 'Content-Type: application/json' to curl."
         )
-    body = read_body(ARRAY_FACTOR * limit)
+    return read_body(limit)
+
+
+def read_report_body(limit: int) -> bytes:
+    """The JSON body of one report (at most `limit` bytes), or of an array of them (at most eight times that)."""
+    body = read_json_body(ARRAY_FACTOR * limit)
     if len(body) > limit and not body.lstrip().startswith(b"["):
         raise _too_large(limit)
     return body

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 import operations
 from domain.freshness import Moment
@@ -56,9 +56,11 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         return reading(Ready(json_bytes(full(operations.show(store, server_group, host), now()))))
 
     @blueprint.delete("/status/<server_group>/<host>")
-    @describes(Description("Take a decommissioned server off the board", None, None, statuses=(204, 404, 503)))
+    @describes(
+        Description("Take a decommissioned server off the board", None, None, statuses=(204, 404), scope="admin")
+    )
     def delete_server(server_group: str, host: str) -> Response:
-        operations.delete(store, now(), server_group, host)
+        operations.delete(store, now(), server_group, host, g.rights.label)
         return Response(status=204)
 
     return blueprint

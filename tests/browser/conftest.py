@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_play
 from tests.process.service import Service, running
 
 CHROMIUM = Path("/usr/bin/chromium")
+PLAIN = "status.test"  # a name of this machine that the browser does not trust as it does 127.0.0.1
 
 Report = Callable[..., None]
 Open = Callable[..., Page]
@@ -23,7 +24,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
         # A container's root has no user namespaces to make a sandbox of; what is opened is our own page.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN} 127.0.0.1"]
+        )
         yield browser
         browser.close()
 

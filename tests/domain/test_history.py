@@ -51,6 +51,7 @@ def test_a_change_leaves_the_state_after_it_and_the_status_before(change: dict[s
         "environment": "prod", "source": "pipeline", "event": "changed", "from_status": "synced",
         "status": after["status"], "changed_files": after["changed_files"],
         "validation_status": after["validation_status"], "commit_sha": after["commit_sha"], "updated_by": "ci",
+        "actor": "",
     }  # fmt: skip
 
 

@@ -131,7 +131,9 @@ class Woodpecker:
         return commands[1:]
 
 
-def start_ansible(folder: Path, playbook: str, status_url: str, hosts: Mapping[str, str]) -> subprocess.Popen[str]:
+def start_ansible(
+    folder: Path, playbook: str, status_url: str, status_token: str, hosts: Mapping[str, str]
+) -> subprocess.Popen[str]:
     """Start the playbook for hosts that are this machine, each with its own variables."""
     assert "timeout: 20\n" in playbook
     (folder / "deploy.yml").write_text(playbook.replace("timeout: 20\n", "timeout: 1\n"))
@@ -150,6 +152,7 @@ def start_ansible(folder: Path, playbook: str, status_url: str, hosts: Mapping[s
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "LC_ALL": "C.UTF-8",
         "STATUS_URL": status_url,
+        "STATUS_TOKEN": status_token,
     }
     return subprocess.Popen(
         [BIN / "ansible-playbook", "-i", "hosts", "deploy.yml"],

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ import requests
 
 from tests.process.service import ROOT, free_port, running
 
+ADMIN_TOKEN = "an-admin-token-of-the-tests"
 
-def walk(url: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "BASE_URL": url}
+
+def walk(url: str, token: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "BASE_URL": url, "STATUS_TOKEN": token}
     return subprocess.run(
         [ROOT / "test_api.sh"], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -62,18 +65,20 @@ class Walk:
     after: list[Any]
 
 
-@pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
-    """One walk over a service that knows a server of each dialect."""
+@pytest.fixture(scope="module", params=["open", "all"])
+def walked(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Walk:
+    """One walk, with a token, over a service that knows a server of each dialect."""
     legacy = {"repo": "rsyslog", "server": "rsyslog-lab", "sync_status": "SYNCED", "drift_count": 0}
     report = {"server_group": "nginx-prod", "host": "nginx-01", "status": "failed"}
-    with running(tmp_path_factory.mktemp("service")) as service:
-        get = partial(requests.get, timeout=10)
-        requests.post(service.url + "/api/status", json=legacy, timeout=10).raise_for_status()
-        requests.post(service.url + "/status/pipeline", json=report, timeout=10).raise_for_status()
+    settings = {"STATUS_AUTH": request.param, "STATUS_LEGACY_AUTH": "token", "STATUS_ADMIN_TOKEN": ADMIN_TOKEN}
+    with running(tmp_path_factory.mktemp("service"), environment=settings) as service:
+        headers = {"X-API-Key": ADMIN_TOKEN}
+        get = partial(requests.get, headers=headers, timeout=10)
+        for path, body in (("/api/status", legacy), ("/status/pipeline", report)):
+            requests.post(service.url + path, json=body, headers=headers, timeout=10).raise_for_status()
         readings = ("/status", "/summary", "/api/status")
         before = [get(service.url + path).json() for path in readings]
-        done = walk(service.url + "/")
+        done = walk(service.url + "/", ADMIN_TOKEN)
         after = [get(service.url + path).json() for path in readings]
         assert json.loads(service.store.read_text())["servers"].keys() == {
             "rsyslog-lab/rsyslog-lab",
@@ -98,7 +103,14 @@ def test_it_asks_every_route_of_the_openapi_document(walked: Walk) -> None:
     for path, operations in walked.paths.items():
         pattern = re.sub(r"\{\w+\}", "[^/ ]+", path)
         for method in {"get", "post", "delete"} & operations.keys():
-            assert re.search(rf" {method.upper()} {pattern} 2\d\d ", walked.log), f"{method} {path}"
+            assert re.search(rf" {method.upper()} {pattern} [23]\d\d ", walked.log), f"{method} {path}"
+
+
+def test_it_walks_an_open_service_without_a_token(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        done = walk(service.url)
+    assert done.returncode == 0, done.stdout
+    assert "STATUS_TOKEN is not set" in done.stdout
 
 
 def test_it_says_what_it_expected_of_a_server_that_answers_wrongly(wrong_server: str) -> None:

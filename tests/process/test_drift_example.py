@@ -79,6 +79,19 @@ def test_a_server_that_runs_what_git_says_is_synced(service: Service, set_up: Se
     assert record(service, check)["check_interval"] == 900
 
 
+def test_the_report_carries_the_token(tmp_path: Path) -> None:
+    token = "an-admin-token-of-the-tests"
+    (tmp_path / "service").mkdir()
+    settings = {"STATUS_AUTH": "writes", "STATUS_ADMIN_TOKEN": token}
+    with running(tmp_path / "service", workers=1, environment=settings) as closed:
+        check = DriftCheck.set_up(tmp_path, closed.url, "token-01", script(), FILES)
+        refused = check.run()
+        assert refused.returncode == 1
+        assert "This needs a token" in refused.stderr
+        assert check.run(STATUS_TOKEN=token).returncode == 0
+        assert verdict(closed, check) == ("synced", [])
+
+
 def test_the_branch_is_what_counts_and_not_what_lies_in_the_clone(service: Service, set_up: SetUp) -> None:
     check = set_up()
     (check.folder / "checkout/files/etc/rsyslog.conf").write_text("edited in the clone\n")
@@ -275,4 +288,4 @@ def test_cron_runs_it_as_often_as_it_tells_the_service() -> None:
     assert int(minute.removeprefix("*/")) * 60 == int(default[1])
     assert program == "/usr/local/bin/gitops-drift"
     required = re.findall(r"\$\{(\w+):\?", script())
-    assert [setting.partition("=")[0] for setting in settings] == required
+    assert [setting.partition("=")[0] for setting in settings] == [*required, "STATUS_TOKEN"]

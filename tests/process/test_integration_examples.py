@@ -26,12 +26,14 @@ from tests.process.examples import (
 )
 from tests.process.service import Service, free_port, running
 
+TOKEN = "an-admin-token-of-the-tests"  # which each example sends; those of the drift check work without one
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; .ci/run installs it")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service")) as service:
+    settings = {"STATUS_AUTH": "writes", "STATUS_ADMIN_TOKEN": TOKEN}
+    with running(tmp_path_factory.mktemp("service"), environment=settings) as service:
         yield service
 
 
@@ -61,7 +63,7 @@ def woodpecker(folder: Path, service: Service, *, knows_the_status: bool, **chan
     }
     write_program(folder / "validate.sh", "echo checked")
     write_program(folder / "deploy.sh", "exit 0")
-    return Woodpecker(folder, variables | changed, {"status_url": service.url}, knows_the_status)
+    return Woodpecker(folder, variables | changed, {"status_url": service.url, "status_token": TOKEN}, knows_the_status)
 
 
 def test_woodpecker_takes_the_workflows(tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_ansible_reports_every_host_of_a_play_whatever_became_of_it(tmp_path: Pa
                 git(tmp_path / name, "init", "--quiet")
                 git(tmp_path / name, "commit", "--quiet", "--allow-empty", "--message=one")
             url = f"http://127.0.0.1:{free_port()}" if name == "no-service" else service.url
-            process = start_ansible(tmp_path / name, block("Ansible", "yaml"), url, hosts)
+            process = start_ansible(tmp_path / name, block("Ansible", "yaml"), url, TOKEN, hosts)
             runs[name] = stack.enter_context(process)
         output = {name: run.communicate(timeout=60)[0] for name, run in runs.items()}
 
@@ -203,6 +205,7 @@ def test_jenkins_reports_each_result(tmp_path: Path, service: Service, result: s
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", NASTY_MESSAGE)
     environment = {
         "STATUS_URL": service.url,
+        "STATUS_TOKEN": TOKEN,
         "RESULT": result,
         "GIT_COMMIT": "abc1234",
         "GIT_BRANCH": "origin/main",
@@ -234,6 +237,7 @@ def test_github_reports_each_result(tmp_path: Path, service: Service, result: st
     assert "${{" not in step["run"], "a commit message must not become part of the script"
     values = {
         "secrets.STATUS_URL": service.url,
+        "secrets.STATUS_TOKEN": TOKEN,
         "job.status": result,
         "github.event.head_commit.message": NASTY_MESSAGE,
         "github.server_url": "https://github.com",
@@ -274,7 +278,8 @@ def test_grafana_finds_every_column_with_its_type_in_a_real_row(service: Service
     assert target["datasource"] == {"type": datasource["type"], "uid": datasource["uid"]}
 
     report = {"server_group": "grafana", "host": "g-01", "status": "synced"}
-    requests.post(service.url + "/status/pipeline", json=report, timeout=10).raise_for_status()
+    headers = {"X-API-Key": TOKEN}
+    requests.post(service.url + "/status/pipeline", json=report, headers=headers, timeout=10).raise_for_status()
     row = requests.get(service.url + target["url"], params={"server_group": "grafana"}, timeout=10).json()[0]
     types = {"string": str, "number": int, "boolean": bool, "timestamp": str}
     for column in target["columns"]:

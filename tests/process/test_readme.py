@@ -19,13 +19,15 @@ def test_every_curl_of_the_readme_works_in_its_order(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         script = "\n".join(block for block in BLOCKS if "curl" in block).replace("http://localhost:5000", service.url)
         assert script.count("curl") == README.count("curl ")
+        script = script.replace("data/status.json", str(service.store))
+        script = script.replace(".venv/bin/flask", f"{sys.executable} -m flask")
         result = subprocess.run(
             ["bash", "-e", "-c", script.replace("curl ", "curl -sS --fail-with-body -w '\\n%{http_code}\\n' ")],
-            capture_output=True, text=True, check=False,
+            cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     codes = re.findall(r"^\d{3}$", result.stdout, re.MULTILINE)
-    assert codes == ["201", *["200"] * 10, "204", "200"]
+    assert codes == ["201", *["200"] * 10, "204", "201", "200"]
 
 
 def test_the_file_is_read_as_the_readme_shows(tmp_path: Path) -> None:
@@ -97,7 +99,8 @@ def test_a_store_is_copied_whole_checked_and_compacted_as_the_readme_shows(tmp_p
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_stands_in_the_table_as_it_is_declared(name: str) -> None:
     field = Settings.model_fields[name]
-    assert f"| `{PREFIX}{name.upper()}` | `{field.default}` | {field.description} |" in README
+    default = f"`{field.default}`" if field.default not in (None, ()) else "unset"
+    assert f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |" in README
 
 
 def test_the_table_names_no_other_setting() -> None:

@@ -106,6 +106,26 @@ def test_curl_can_read_why_ten_megabytes_are_too_much(tmp_path: Path, service: S
     assert (code, json.loads(answer)["code"]) == ("413", "too_large")
 
 
+@pytest.mark.parametrize(
+    ("path", "most", "read"),
+    [("/status/pipeline", 8 << 20, "/status/wire/too-long"), ("/api/status", 1 << 20, "/status/too-long/too-long")],
+)
+def test_too_much_in_chunks_is_a_413_even_where_its_start_is_a_whole_report(
+    service: Service, path: str, most: int, read: str
+) -> None:
+    start = b"[" + report("too-long") + b"]" if path == "/status/pipeline" else b'{"server": "too-long"}'
+
+    def post(size: int) -> requests.Response:
+        chunks = [start, *[b" " * 65_536] * (size // 65_536 - 1), b" " * (65_536 - len(start) + size % 65_536)]
+        return requests.post(service.url + path, data=iter(chunks), headers=JSON, timeout=20)
+
+    answer = post(most + 1)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert requests.get(service.url + read, timeout=10).status_code == 404
+    assert post(most).ok
+    assert requests.get(service.url + read, timeout=10).status_code == 200
+
+
 def test_a_head_has_the_headers_of_the_get_and_no_body(service: Service, connection: HTTPConnection) -> None:
     requests.post(service.url + "/status/pipeline", json={**json.loads(report("head"))}, timeout=10).raise_for_status()
     for path in ("/", "/health", "/ready", "/status", "/summary", "/status/wire/head", "/api/status", "/openapi.json"):

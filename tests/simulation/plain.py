@@ -151,6 +151,7 @@ def _entry(one: Happening, event: str, server: Fields, from_status: str | None) 
         "source": "api" if event == "deleted" else one.kind,
         "event": event,
         "from_status": from_status,
+        "actor": "",
         "status_code": CODES[server["status"]],
         "changed_files_count": len(server["changed_files"]),
         "changed_files": server["changed_files"],

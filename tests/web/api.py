@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from app import create_app
 from config import Settings
 
+ADMIN_TOKEN = "an-admin-token-of-the-tests"
 START = 1_777_199_400  # 2026-04-26T10:30:00Z
 
 

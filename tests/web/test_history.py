@@ -10,7 +10,7 @@ from tests.web.api import START, Api
 
 NAMES = [
     "revision", "time", "server_group", "host", "server_type", "environment", "source", "event", "from_status",
-    "status", "status_code", "changed_files_count", "validation_status", "commit_sha", "updated_by",
+    "status", "status_code", "changed_files_count", "validation_status", "commit_sha", "updated_by", "actor",
 ]  # fmt: skip
 DAY = 86_400
 
@@ -56,7 +56,7 @@ def test_a_row_a_change_in_their_order_with_these_names(told: Api) -> None:
         "revision": 2, "time": "2026-04-26T10:31:40Z", "server_group": "web", "host": "web-01", "server_type": "nginx",
         "environment": "prod", "source": "cron", "event": "changed", "from_status": "synced", "status": "out_of_sync",
         "status_code": 1, "changed_files_count": 2, "validation_status": "unknown", "commit_sha": "abc",
-        "updated_by": "ci",
+        "updated_by": "ci", "actor": "",
     }  # fmt: skip
     assert rows[0]["from_status"] is None
     assert (rows[4]["from_status"], rows[4]["source"]) == ("failed", "api")

@@ -175,6 +175,7 @@ function startTools() {
 
 const served = new Map(all("[data-live]").map((one) => [one.dataset.live, one.outerHTML]));
 const banner = document.querySelector("#banner");
+const login = banner.querySelector("a");
 const asOf = document.querySelector("#as-of");
 let tag = "";
 let answered = Date.now(); // when the service last said what is shown
@@ -243,8 +244,11 @@ async function refresh() {
     const kept = new URLSearchParams([...parameters()].filter(([name]) => !name.startsWith("_")));
     const headersSent = { Accept: "text/html", ...(tag && { "If-None-Match": tag }) };
     const answer = await fetch(`${location.pathname}?${kept}`, {
-      headers: headersSent, cache: "no-store", signal: AbortSignal.timeout(INTERVAL),
+      headers: headersSent, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(INTERVAL),
     });
+    // To the page to log in, which is no board. What is shown stays, and says how old it is.
+    login.hidden = answer.type !== "opaqueredirect" && answer.status !== 401;
+    if (!login.hidden) throw new Error("You are no longer logged in.");
     if (answer.status === 200) {
       const content = await answer.text();
       patch(new DOMParser().parseFromString(content, "text/html"));
@@ -269,7 +273,8 @@ function tell() {
   asOf.hidden = false;
   asOf.firstElementChild.textContent = `As of ${age}`;
   const text = failure && `${failure} What you see is as of ${new Date(answered).toLocaleTimeString()} (${age}).`;
-  if (banner.textContent !== text) banner.textContent = text;
+  if (banner.firstElementChild.textContent !== text) banner.firstElementChild.textContent = text;
+  login.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   banner.hidden = !failure;
   tellTimes();
 }
@@ -286,3 +291,12 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pageshow", (event) => {
   if (event.persisted) refresh();
 });
+
+// ---- who is logged in: the session itself is in a cookie that no script can read ----
+
+const label = document.cookie.match(/(?:^|; )gitops_status_label=([^;]+)/)?.[1];
+if (label) {
+  const session = document.querySelector("#session");
+  session.firstElementChild.textContent = decodeURIComponent(label);
+  session.hidden = false;
+}

@@ -1,0 +1,80 @@
+"""Where tokens are kept: the contract, and a file of its own beside the records.
+
+Not in the file of the records, which operators show around, and not in the journal, which every report touches: tokens
+are secret and change seldom.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import filelock
+
+from domain.errors import Unavailable
+from domain.tokens import Keyring, Token, read_keyring
+from storage.files import Signature, explained, not_understood, read_signed, rename_synced, signature_of, write_synced
+
+LOCK_SECONDS = 10.0
+OWNER_ONLY = 0o600
+
+DecideTokens = Callable[[Mapping[str, Token]], Mapping[str, Token]]
+
+
+class TokenStore(Protocol):
+    """Keeps the tokens by id, and one key to sign with, made with the first change.
+
+    Fresh: a reading shows every change that returned, in whichever process, before it began.
+    Durable: a change that returned survives a power cut. Changes follow each other, over all processes.
+    Whatever keeps it from being read or written is raised as Unavailable with the cause, and passes with it.
+    """
+
+    def keyring(self) -> Keyring:
+        """All that is kept. It is cheap enough to be asked for each request. Shared: nobody changes it."""
+
+    def change(self, decide: DecideTokens) -> None:
+        """Keep what `decide` makes of the present tokens. What it raises is raised here, with nothing changed."""
+
+
+class TokenFile:
+    """One JSON file that only its owner can read, replaced whole, under the lock of the store that it belongs to."""
+
+    def __init__(self, store: Path) -> None:
+        store = store.resolve()
+        self._path = store.with_name(f"{store.name}.tokens")
+        self._temporary = store.with_name(f"{store.name}.tokens.tmp")
+        self._lock = filelock.FileLock(
+            store.with_name(f"{store.name}.lock"), timeout=LOCK_SECONDS, poll_interval=0.01, thread_local=False
+        )
+        self._alone = threading.Lock()
+        self._known: tuple[Signature | None, Keyring] = (None, Keyring())
+
+    def keyring(self) -> Keyring:
+        with explained(self._path, "read"):
+            signature, keyring = self._known  # once: another thread may put a newer one in its place meanwhile
+            if signature_of(self._path) == signature:
+                return keyring
+            signature, content = read_signed(self._path)
+        try:
+            keyring = read_keyring(content) if signature else Keyring()
+        except ValueError as error:
+            raise Unavailable(not_understood(self._path, error)) from None
+        self._known = signature, keyring
+        return keyring
+
+    def change(self, decide: DecideTokens) -> None:
+        with self._alone, explained(self._path, "written"):
+            try:
+                self._lock.acquire()
+            except filelock.Timeout:
+                text = f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
+                raise Unavailable(text) from None
+            try:
+                known = self.keyring()
+                keyring = Keyring(decide(known.tokens), known.key or secrets.token_hex(32))
+                self._temporary.touch(OWNER_ONLY)
+                write_synced(self._temporary, [keyring.content()], like=self._path)
+                rename_synced(self._temporary, self._path)
+            finally:
+                self._lock.release()

@@ -1,0 +1,125 @@
+"""Tokens over real processes: made by one, they hold in every other at once, and nothing prints them."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.process.service import ROOT, Service, running
+
+ADMIN_TOKEN = "an-admin-token-of-the-tests"
+REPORT = {"server_group": "web", "host": "web-01", "status": "synced"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "admin").write_text(ADMIN_TOKEN + "\n")
+    settings = {"STATUS_AUTH": "writes", "STATUS_ADMIN_TOKEN_FILE": str(folder / "admin")}
+    with running(folder, environment=settings) as service:
+        assert report(service, ADMIN_TOKEN) == 201  # so that each later one is a 200
+        yield service
+
+
+def flask(store: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command of an operator, in the folder of the project."""
+    settings = {"PATH": os.environ["PATH"], "STATUS_STORE": str(store), **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "token", *arguments],
+        cwd=ROOT, env=settings, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def made(service: Service, *arguments: str) -> str:
+    done = flask(service.store, "create", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def report(service: Service, token: str) -> int:
+    """Report on a connection of its own."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.post(f"{service.url}/status/pipeline", json=REPORT, headers=headers, timeout=10).status_code
+
+
+def test_a_token_of_the_command_line_holds_in_each_worker_at_once_and_ends_there_at_once(service: Service) -> None:
+    token = made(service, "--label", "ci", "--scope", "pipeline", "--group", "we*", "--expires", "90d")
+    for worker in service.workers():
+        with service.only(worker):
+            assert report(service, token) == 200
+    listed = flask(service.store, "list").stdout
+    assert re.search(r"ci +pipeline +we\* ", listed)
+    assert flask(service.store, "revoke", token.split("_")[1]).returncode == 0
+    for worker in service.workers():
+        with service.only(worker):
+            assert report(service, token) == 401
+
+
+def test_what_one_worker_makes_and_revokes_each_other_knows(service: Service) -> None:
+    admin = {"X-API-Key": ADMIN_TOKEN}
+    first, second = service.workers()
+    with service.only(first):
+        wanted = {"label": "a", "scopes": ["pipeline"]}
+        token = requests.post(f"{service.url}/tokens", json=wanted, headers=admin, timeout=10).json()
+        login = {"Authorization": f"Bearer {token['token']}"}
+        child = requests.post(f"{service.url}/login", headers=login, timeout=10).json()["access_token"]
+    with service.only(second):
+        assert report(service, token["token"]) == report(service, child) == 200
+        gone = requests.delete(f"{service.url}/tokens/{token['id']}", headers=admin, timeout=10)
+        assert gone.status_code == 204
+    with service.only(first):
+        assert report(service, token["token"]) == report(service, child) == 401
+
+
+def test_no_secret_is_printed_or_kept(service: Service) -> None:
+    token = made(service, "--label", "b", "--scope", "pipeline")
+    assert report(service, token) == 200
+    assert report(service, token + "0") == report(service, f"wrong-{token}") == 401
+    requests.get(f"{service.url}/status", headers={"X-API-Key": token}, params={"token": token}, timeout=10)
+    for file in filter(Path.is_file, service.store.parent.rglob("*")):
+        text = file.read_bytes()
+        assert token.rsplit("_", 1)[1].encode() not in text, file
+        assert file.name == "admin" or ADMIN_TOKEN.encode() not in text, file
+    assert token not in flask(service.store, "list").stdout
+
+
+def test_the_command_says_what_is_wrong_and_leaves_no_trace(tmp_path: Path) -> None:
+    store = tmp_path / "status.json"
+    for arguments, said in (
+        (["create", "--label", "a", "--scope", "read", "--expires", "soon"], "Error: expires_in must be"),
+        (["create", "--label", "a", "--scope", "read", "--group", "a/b"], "Error: groups must be"),
+        (["create", "--label", "a", "--scope", "write"], "'write' is not one of"),
+        (["create", "--label", "a"], "Missing option '--scope'"),
+        (["revoke", "0123"], "Error: No token '0123' is known."),
+    ):
+        done = flask(store, *arguments)
+        assert done.returncode != 0
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+    assert not list(tmp_path.glob("*.tokens*"))
+    assert flask(store, "list").stdout.split()[:2] == ["id", "label"]
+
+
+@pytest.mark.parametrize("secret", ["too-short", "with a space in the middle", "x" * 30 + ",y"])
+def test_a_token_of_the_settings_that_cannot_be_used_is_not_repeated(tmp_path: Path, secret: str) -> None:
+    (tmp_path / "file").write_text(secret)
+    for given in ({"STATUS_ADMIN_TOKEN": secret}, {"STATUS_ADMIN_TOKEN_FILE": str(tmp_path / "file")}):
+        done = flask(tmp_path / "status.json", "list", **given)
+        assert done.returncode != 0
+        assert "must be 20 to 1,024 letters" in done.stderr
+        assert secret not in done.stderr + done.stdout
+        with pytest.raises(RuntimeError, match="did not start") as refused, running(tmp_path, environment=given):
+            pass
+        assert secret not in str(refused.value)
+
+
+def test_a_start_says_once_that_it_is_open(tmp_path: Path, service: Service) -> None:
+    with running(tmp_path) as other:
+        assert other.log.read_text().count("STATUS_AUTH=open") == 1
+    assert "STATUS_AUTH" not in service.log.read_text()

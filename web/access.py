@@ -1,0 +1,214 @@
+"""Who may do what over HTTP: one look before each request (API.md, section 10)."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Response, current_app, g, request
+
+from access import NOT_VALID, Access
+from config import Settings
+from domain.errors import Forbidden, TooMany, Unauthorized, Unavailable
+from domain.freshness import Moment
+from domain.query import wanted_words
+from domain.report import Report
+from domain.tokens import ANYBODY, Rights
+from web.html import is_for_eyes
+from web.openapi import Description, description_of
+
+MAX_HEADERS = 16_384  # characters of both; what is longer is not even taken apart
+MAX_WRONG = 20  # wrong tokens a minute from an address
+MAX_COUNTED = 10_000  # addresses, or tokens, that are counted by themselves
+
+MISSING = "This needs a token; send it as Authorization: Bearer TOKEN, or as X-API-Key: TOKEN."
+OTHER_PAGE = (
+    "A browser may change something only from a page of this service; a program sends its token as Authorization: "
+    "Bearer TOKEN."
+)
+SESSION = "gitops_status_session"  # the cookie
+# A report names its groups in its body: who reads that asks Guard.admit.
+_IN_BODY = ("pipeline", "cron")
+
+
+class Guard:
+    """Lets a request through, or says what it lacks. What is let through has `g.rights`."""
+
+    def __init__(self, access: Access, settings: Settings, now: Callable[[], Moment]) -> None:
+        self._access = access
+        self._auth = settings.auth
+        self._networks = settings.legacy_networks
+        self._now = now
+        doors = {"legacy": settings.legacy_auth, "metrics": settings.metrics_auth, "badge": settings.badge_auth}
+        self._open = {name for name, setting in doors.items() if setting == "open"}
+        self._wrong = PerMinute(MAX_WRONG)
+        self._reports = PerMinute(settings.reports_per_minute)
+        self._asked = cache(self._described)  # it is asked at each request
+        self._has_report_limit = settings.reports_per_minute > 0
+
+    def register(self, app: Flask) -> None:
+        """Look at each request of the app."""
+        app.before_request(self._look)
+
+    def rights(self, given: str | None = None) -> Rights:
+        """What a token allows, by default the request's. Raises Unauthorized, or TooMany after many wrong ones."""
+        now = self._now().now
+        try:
+            if text := _sent() if given is None else given:
+                return self._access.authenticate(text, now)
+        except Unauthorized:
+            self._wrong.count(request.remote_addr or "", 1, "wrong tokens from this address", now)
+            raise
+        raise Unauthorized(MISSING)
+
+    def admit(self, reports: Sequence[Report]) -> str:
+        """Who reports, for the history. Raises Forbidden where any is about a group out of reach, and TooMany."""
+        rights: Rights = g.rights
+        if rights.groups:
+            rights.need_groups(report.server_group for report in reports)
+        if self._has_report_limit and rights.id:
+            self._reports.count(rights.id, len(reports), "reports by this token", self._now().now)
+        return rights.label
+
+    def needs(self, blueprint: str, scope: str) -> bool:
+        """Whether a route of that blueprint and scope needs a token, by the settings."""
+        if blueprint == "tokens":
+            return True
+        if self._auth == "open" or blueprint in self._open:
+            return False
+        return self._auth == "all" or scope != "read"
+
+    def _look(self) -> Response | None:
+        rule = request.url_rule
+        if rule is None:  # there is no such route
+            return None
+        description, is_needed = self._asked(rule.endpoint)
+        if self._networks and rule.endpoint.startswith("legacy."):
+            self._check_network()
+        if description is None or description.scope is None:
+            return None
+        if is_needed:
+            try:
+                g.rights = self.rights()
+            except Unauthorized:
+                if request.blueprint == "pages" and is_for_eyes():
+                    return _to_login()
+                raise
+            _check(g.rights, description)
+        else:
+            g.rights = self._whoever()
+        return None
+
+    def _described(self, endpoint: str) -> tuple[Description | None, bool]:
+        description = description_of(current_app.view_functions[endpoint])
+        scope = description.scope if description else None
+        return description, scope is not None and self.needs(endpoint.split(".", maxsplit=1)[0], scope)
+
+    def _whoever(self) -> Rights:
+        """Where no token is needed everybody may do all, and a valid one says who it is."""
+        try:
+            if text := _sent():
+                known = self._access.authenticate(text, self._now().now)
+                return replace(known, scopes=ANYBODY.scopes, groups=())
+        except (Unauthorized, Unavailable):
+            pass
+        return ANYBODY
+
+    def _check_network(self) -> None:
+        try:
+            address = ip_address(request.remote_addr or "")
+        except ValueError:
+            raise Forbidden("Where you come from cannot be told, and only some networks are let in here.") from None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if not any(address in network for network in self._networks):
+            raise Forbidden(f"The address {address} is in none of the networks that are let in here.")
+
+
+class PerMinute:
+    """Counts by key in each minute of the clock, in this process. Keys beyond MAX_COUNTED are counted together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._counts = dict[str, int]()
+
+    def count(self, key: str, number: int, what: str, now: int) -> None:
+        """Add a number, unless that would be too many: then raises TooMany with the seconds until the next minute."""
+        minute, second = divmod(now, 60)
+        with self._lock:
+            if minute != self._minute:
+                self._minute, self._counts = minute, {}
+            if key not in self._counts and len(self._counts) >= MAX_COUNTED:
+                key = ""
+            count = self._counts.get(key, 0) + number
+            if count > self._most:
+                raise TooMany(f"More than {self._most:,} {what} in a minute.", 60 - second)
+            self._counts[key] = count
+
+
+def _sent() -> str:
+    """The token of a request, empty for none. Raises Unauthorized where two differ. One in a header beats the cookie.
+
+    The server joins headers of one name with commas. Another scheme than Bearer is another's, such as a proxy's.
+    """
+    environment = request.environ
+    authorization, key = environment.get("HTTP_AUTHORIZATION", ""), environment.get("HTTP_X_API_KEY", "")
+    if not authorization and not key:
+        return _in_cookie()
+    if len(authorization) + len(key) > MAX_HEADERS:
+        raise Unauthorized(NOT_VALID)
+    schemes = (part.strip(" \t").partition(" ") for part in authorization.split(","))
+    sent = {text.strip(" \t") for scheme, _, text in schemes if scheme.lower() == "bearer"}
+    sent |= {text.strip(" \t") for text in key.split(",")}
+    sent.discard("")
+    if len(sent) > 1:
+        raise Unauthorized(NOT_VALID)
+    return sent.pop() if sent else _in_cookie()
+
+
+def _in_cookie() -> str:
+    """The token in the cookie, empty for none. Raises Forbidden where another site may have asked for a change."""
+    text = request.cookies.get(SESSION, "")
+    if text and request.method not in ("GET", "HEAD"):
+        need_own_page()
+    return text
+
+
+def need_own_page() -> None:
+    """Raise Forbidden unless the browser says that a page of this service asks.
+
+    Over plain http, but from its own machine, a browser sends no Sec-Fetch-Site; then it is the Origin that counts.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site != "same-origin" and (site or urlsplit(request.headers.get("Origin", "")).netloc != request.host):
+        raise Forbidden(OTHER_PAGE)
+
+
+def _to_login() -> Response:
+    """Lead a person to the form and back, and let go of a cookie that is not valid, so that it is not tried again."""
+    response = Response(status=303)
+    response.headers["Location"] = f"/login?next={quote(request.full_path.rstrip('?'))}"
+    response.headers["Cache-Control"] = "no-store"
+    if SESSION in request.cookies:  # with a link on another site a valid one does not come along, and must stay
+        response.delete_cookie(SESSION)
+    return response
+
+
+def _check(rights: Rights, description: Description) -> None:
+    """Raise Forbidden unless the rights have the scope, and the groups that the request names."""
+    rights.need(description.scope or "")
+    if not rights.groups or description.scope in _IN_BODY:
+        return
+    if server_group := (request.view_args or {}).get("server_group"):
+        rights.need_groups([server_group])
+    elif "server_group" not in description.parameters:
+        raise Forbidden(f"The token {rights.label!r} is limited to groups, and this is about all.")
+    elif wanted := wanted_words(request.args.getlist("server_group")):
+        rights.need_groups(sorted(wanted))
+    else:
+        groups = ", ".join(rights.groups)
+        raise Forbidden(f"The token {rights.label!r} is limited to {groups}: name groups by the filter server_group.")
