@@ -23,7 +23,7 @@ lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/mypy .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py domain storage web
 
-audit: $(VENV)/dev.done ## ask pypi.org whether what the service runs on has known holes
+audit: $(VENV)/dev.done ## ask the package index whether what the service runs on has known holes
 	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict
 
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
