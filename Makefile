@@ -47,6 +47,6 @@ $(VENV)/run.done: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/dev.done: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+$(VENV)/dev.done: requirements-dev.txt requirements-postgres.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/run.done

@@ -53,7 +53,9 @@ def create_app(
     if store is None:
         store = open_store(settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed)
         atexit.register(store.close)
-    access = Access(open_tokens(settings.store), settings.admin_secret)
+    kept_tokens = open_tokens(settings.store)
+    atexit.register(kept_tokens.close)
+    access = Access(kept_tokens, settings.admin_secret)
     guard = Guard(access, settings, now)
 
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")

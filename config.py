@@ -31,6 +31,15 @@ class ConfigError(Exception):
     """The environment holds nonsense; the message lists all of it."""
 
 
+def _place(given: Any) -> Any:
+    """A path, or a URL that holds a password and is never shown."""
+    if not isinstance(given, str) or "://" not in given:
+        return Path(given) if isinstance(given, str) else given
+    if not given.startswith(("postgresql://", "postgres://")):
+        raise ValueError("a store is a path, or a URL that begins with postgresql://")
+    return SecretStr(given)
+
+
 def _content(path: Any, info: ValidationInfo) -> str:
     """What stands in a file, instead of its name."""
     if info.data.get("admin_token"):
@@ -61,7 +70,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    store: Path = Field(Path("/data/status.json"), description="The file that everything is kept in.")
+    store: Annotated[Path | SecretStr, BeforeValidator(_place)] = Field(
+        Path("/data/status.json"), description="The file that everything is kept in, or a `postgresql://` URL."
+    )
     max_body: int = Field(
         1_048_576,
         ge=1_024,
@@ -125,8 +136,13 @@ class Settings(BaseModel):
             return cls.model_validate({name: text for name, text in given.items() if text})
         except ValidationError as error:
             problems = [
-                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(given[name])}: {problem['msg']}"
+                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_shown(given[name]))}: {problem['msg']}"
                 for problem in error.errors(include_url=False, include_input=False)
                 for name in [str(problem["loc"][0])]
             ]
             raise ConfigError("The settings cannot be used:\n  " + "\n  ".join(problems)) from None
+
+
+def _shown(given: str) -> str:
+    """The value of a setting without the login of a URL."""
+    return re.sub(r"://.*@", "://***@", given)

@@ -1,7 +1,10 @@
-"""Where records are kept: the Store contract, and the store in one readable JSON file."""
+"""Where records are kept: the Store contract, the store in one readable JSON file, and the one in PostgreSQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from domain.document import Upgrade
 from storage.contract import Changes, Commit, Decision, Records, Snapshot, Span, Store
@@ -14,17 +17,38 @@ __all__ = [
 
 
 def open_store(
-    path: Path,
+    place: Path | SecretStr,
     upgrade: Upgrade,
     oldest: Callable[[], str] = lambda: "",
     committed: Callable[[float], None] = lambda _seconds: None,
 ) -> Store:
-    """The store at a path; it is first touched when it is used. `upgrade` makes the one record of a version 1 file,
-    `oldest` tells the time before which history entries go by themselves, and `committed` hears of each commit how
-    many seconds it took until it was on disk, its wait for the lock included."""
-    return JsonFileStore(path, upgrade, oldest, committed)
+    """The store at a path, or in the database of a URL; it is first touched when it is used.
+
+    `upgrade` makes the one record of a version 1 file, `oldest` tells the time before which history entries go by
+    themselves, and `committed` hears of each commit how many seconds it took until it was on disk, its wait for locks
+    included.
+    """
+    if isinstance(place, Path):
+        return JsonFileStore(place, upgrade, oldest, committed)
+    with _driver():
+        from storage.postgres.store import PostgresStore  # noqa: PLC0415 - who keeps a file needs no driver
+    return PostgresStore(place.get_secret_value(), oldest, committed)
 
 
-def open_tokens(path: Path) -> TokenStore:
-    """The tokens of the store at a path; they are first touched when they are used."""
-    return TokenFile(path)
+def open_tokens(place: Path | SecretStr) -> TokenStore:
+    """The tokens of the store at a path, or in the database of a URL; they are first touched when they are used."""
+    if isinstance(place, Path):
+        return TokenFile(place)
+    with _driver():
+        from storage.postgres.tokens import PostgresTokens  # noqa: PLC0415 - who keeps a file needs no driver
+    return PostgresTokens(place.get_secret_value())
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            f"A database as the store needs `pip install -r requirements-postgres.txt`: {error}."
+        ) from None

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit status."""
     parser = argparse.ArgumentParser(prog="python -m storage", usage=USAGE, epilog=EXIT_STATUS, add_help=True)
     parser.add_argument("command", choices=["verify", "compact"], help=argparse.SUPPRESS)
-    parser.add_argument("path", type=Path, metavar="PATH", help=argparse.SUPPRESS)
+    parser.add_argument("path", type=_path, metavar="PATH", help=argparse.SUPPRESS)
     given = sys.argv[1:] if arguments is None else arguments
     if not given:
         parser.print_usage(sys.stderr)
@@ -32,6 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unavailable as error:
         print(f"WRONG: {error}")
         return WRONG
+
+
+def _path(given: str) -> Path:
+    if "://" in given:
+        raise argparse.ArgumentTypeError("it is the URL of a database, which checks itself; this command is for a file")
+    return Path(given)
 
 
 def _verify(path: Path) -> int:

@@ -1,7 +1,10 @@
 """Changes that wait at the same moment share one commit."""
 
+import math
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from domain.errors import Unavailable
 from storage.contract import Commit, Decide
@@ -28,8 +31,9 @@ class CommitQueue:
     came meanwhile shares in it. A thread of its own would do too, but must be started after a fork and ended at a stop.
     """
 
-    def __init__(self, commit: Callable[[Take], Sequence[Answer]]) -> None:
+    def __init__(self, commit: Callable[[Take], Sequence[Answer]], most_keys: float = math.inf) -> None:
         self._commit = commit
+        self._most_keys = most_keys  # that share a commit, unless the first alone names more
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
 
@@ -51,7 +55,9 @@ class CommitQueue:
         batch: list[Change] = []
 
         def take() -> Sequence[Change]:
-            batch[:] = self._waiting
+            waiting = list(self._waiting)
+            named = accumulate(len(change.keys) for change in waiting)
+            batch[:] = waiting[: max(1, bisect_right(list(named), self._most_keys))]
             return batch
 
         try:

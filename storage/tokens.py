@@ -25,7 +25,7 @@ DecideTokens = Callable[[Mapping[str, Token]], Mapping[str, Token]]
 class TokenStore(Protocol):
     """Keeps the tokens by id, and one key to sign with, made with the first change.
 
-    Fresh: a reading shows every change that returned, in whichever process, before it began.
+    Fresh: a reading shows every change that returned a second before it began, in whichever process.
     Durable: a change that returned survives a power cut. Changes follow each other, over all processes.
     Whatever keeps it from being read or written is raised as Unavailable with the cause, and passes with it.
     """
@@ -35,6 +35,9 @@ class TokenStore(Protocol):
 
     def change(self, decide: DecideTokens) -> None:
         """Keep what `decide` makes of the present tokens. What it raises is raised here, with nothing changed."""
+
+    def close(self) -> None:
+        """Let go of connections. A later call makes new ones."""
 
 
 class TokenFile:
@@ -78,3 +81,6 @@ class TokenFile:
                 rename_synced(self._temporary, self._path)
             finally:
                 self._lock.release()
+
+    def close(self) -> None:
+        """Nothing is held open."""

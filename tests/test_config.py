@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config import ConfigError, Settings
 
@@ -48,3 +49,20 @@ def test_what_fits_is_taken_and_empty_is_unset() -> None:
     assert (settings.stale_after, settings.history_days) == (60, 3_650)
     unset = Settings.from_environment({"STATUS_STALE_AFTER": "", "STATUS_HISTORY_DAYS": ""})
     assert (unset.stale_after, unset.history_days) == (7_200, 90)
+
+
+def test_a_store_is_a_path_or_the_url_of_a_database_whose_password_is_never_shown() -> None:
+    assert Settings.from_environment({"STATUS_STORE": "data/status.json"}).store == Path("data/status.json")
+    url = "postgresql://status:secret@db/status"
+    settings = Settings.from_environment({"STATUS_STORE": url})
+    assert isinstance(settings.store, SecretStr)
+    assert settings.store.get_secret_value() == url
+    assert "secret" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "postgre", "file"])
+def test_a_url_of_something_else_stops_the_start_without_its_login(scheme: str) -> None:
+    with pytest.raises(ConfigError, match="begins with postgresql://") as refused:
+        Settings.from_environment({"STATUS_STORE": f"{scheme}://status:secret@db/status"})
+    assert f"STATUS_STORE='{scheme}://***@db/status'" in str(refused.value)
+    assert "secret" not in str(refused.value)

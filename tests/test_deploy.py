@@ -150,7 +150,8 @@ def test_the_kustomization_names_every_manifest() -> None:
 def test_the_image_holds_all_that_the_service_needs_and_nothing_else() -> None:
     modules = set(ROOT.glob("*.py"))
     packages = {ROOT / name for module in modules for name in imports(module) if (ROOT / name).is_dir()}
-    needed = modules | packages | {ROOT / "CHANGELOG.md", ROOT / "requirements.txt"}
+    others = {ROOT / name for name in ("CHANGELOG.md", "requirements.txt", "requirements-postgres.txt")}
+    needed = modules | packages | others
     assert {source for source, _ in copies()} == needed
 
 
@@ -220,7 +221,7 @@ def test_a_selector_finds_the_pod(selector: dict[str, str]) -> None:
 
 
 def test_the_store_is_on_the_volume() -> None:
-    folder = str(Settings().store.parent)
+    folder = str(Path(str(Settings().store)).parent)
     assert in_image("VOLUME") == folder
     assert COMPOSE_SERVICE["volumes"] == [f"data:{folder}"]
     assert "data" in COMPOSE["volumes"]

@@ -91,8 +91,20 @@ def test_the_store_is_known_by_its_contract_alone(path: Path) -> None:
 @FILES
 def test_nothing_is_imported_inside_a_function(path: Path) -> None:
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in {"open_store", "open_tokens"}:
             assert not list(imported(node)), node.name
+
+
+def test_only_its_own_folder_needs_the_driver_of_the_database() -> None:
+    """And only `open_store` and `open_tokens` import that folder, when it is wanted."""
+    needing = {path for path in sources() if {"psycopg"} & set(imported(tree(path)))}
+    assert needing
+    assert needing <= set((ROOT / "storage/postgres").glob("*.py"))
+    outside = [path for path in sources() if path.parent != ROOT / "storage/postgres"]
+    naming = [path for path in outside if "storage.postgres" in path.read_text("utf-8")]
+    assert naming == [ROOT / "storage/__init__.py"]
+    inside = [node for node in ast.walk(tree(naming[0])) if isinstance(node, ast.FunctionDef)]
+    assert [node.name for node in inside if list(imported(node))] == ["open_store", "open_tokens"]
 
 
 def test_every_file_can_be_the_first_that_is_imported() -> None:

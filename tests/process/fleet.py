@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from pydantic import SecretStr
 
 from storage import open_store
 from tests.process.service import Service, wait_until
@@ -111,7 +112,7 @@ def lost(acknowledged: Iterable[Report], servers: Mapping[str, Any]) -> list[Rep
     ]
 
 
-def trouble_in_history(store: Path, acknowledged: Iterable[Report], sent: Iterable[Report]) -> list[str]:
+def trouble_in_history(store: Path | SecretStr, acknowledged: Iterable[Report], sent: Iterable[Report]) -> list[str]:
     """How the history of a store is not what it should be: each acknowledged change once, in order, and none invented."""
     with contextlib.closing(open_store(store, lambda _document: None)) as opened:
         events = list(opened.events())

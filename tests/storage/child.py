@@ -38,9 +38,9 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _count(path: Path, times: int, *keys: str) -> None:
+def _count(place: str, times: int, *keys: str) -> None:
     """Count when told to, so that all children begin at the same moment."""
-    store = opened(path)
+    store = opened(place)
     _say("ready")
     sys.stdin.readline()
     for _ in range(times):
@@ -54,7 +54,7 @@ def _obey(path: Path) -> None:
     for line in sys.stdin:
         do, argument = json.loads(line)
         if do == "open":
-            store = opened(Path(argument))
+            store = opened(argument)
         elif do == "note":
             note(store, *argument)
         elif do == "keep in journal":
@@ -237,7 +237,7 @@ def _at_each_line(do: Callable[[int], object]) -> Iterator[int]:
 if __name__ == "__main__":
     command, path, *arguments = sys.argv[1:]
     if command == "count":
-        _count(Path(path), int(arguments[0]), *arguments[1:])
+        _count(path, int(arguments[0]), *arguments[1:])
     elif command == "obey":
         _obey(Path(path))
     else:

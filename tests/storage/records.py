@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import SecretStr
+
 from domain.history import Entry, Event, change_entry, deletion_entry
 from domain.server import Server, new_server
 from storage import Changes, Commit, Decision, Store, open_store
@@ -26,9 +28,9 @@ def never_version_1(_document: dict[str, Any]) -> None:
     """The upgrade of a store that will meet no version 1 file."""
 
 
-def opened(path: Path) -> Store:
-    """The file store at a path."""
-    return open_store(path, never_version_1)
+def opened(place: Path | str) -> Store:
+    """The file store at a path, or the one in the database of a URL."""
+    return open_store(SecretStr(str(place)) if "://" in str(place) else Path(place), never_version_1)
 
 
 def put(store: Store, *servers: Server) -> Commit:

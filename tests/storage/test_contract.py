@@ -9,6 +9,7 @@ import pytest
 
 from domain.history import Entry
 from storage import Changes, Decision, Snapshot, Span, Store
+from storage.json_file import JsonFileStore
 from tests.memory_store import MemoryStore
 from tests.storage.records import (
     at_once,
@@ -33,13 +34,14 @@ def _refuse(_before: Changes, _revision: int) -> NoReturn:
     raise Refused
 
 
-@pytest.fixture(params=["memory", "file", "journal"])
+@pytest.fixture(params=["memory", "file", "journal", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """The plain store; the file, brought up to date with each commit; and the file that never is, but by its journal."""
+    """The plain store; the file, brought up to date with each commit; the file that never is, but by its journal; and
+    the database."""
     if request.param == "memory":
         yield MemoryStore()
         return
-    store = opened(tmp_path / "status.json")
+    store = opened(request.getfixturevalue("database") if request.param == "postgres" else tmp_path / "status.json")
     if request.param == "journal":
         keep_in_journal(store)
     yield store
@@ -465,4 +467,4 @@ def test_a_reading_of_the_history_shows_what_was_told_before_it_began(store: Sto
 def test_the_journal_has_a_size_once_something_is_committed_to_it(store: Store) -> None:
     assert store.journal_size() == 0
     put(store, server("a/x"))
-    assert (store.journal_size() > 0) is not isinstance(store, MemoryStore)
+    assert (store.journal_size() > 0) is isinstance(store, JsonFileStore)

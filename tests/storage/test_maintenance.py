@@ -390,3 +390,13 @@ def test_what_was_committed_before_the_file_was_put_back_does_not_wait(tmp_path:
         ),
     ]
     assert opened(path).snapshot().records.keys() == {"a/x"}
+
+
+@pytest.mark.parametrize("name", ["verify", "compact"])
+def test_a_database_is_refused_without_its_login(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main([name, "postgresql://status:secret@db/status"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "this command is for a file" in said
+    assert "secret" not in said

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, the file store says what the plain one says: also to others, and to a new process."""
+"""Whatever is done in whatever order, a store says what the plain one says: also to others, and to a new process."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from domain.server import STATUSES
 from storage import Changes, Decision, Store, json_file
 from tests.memory_store import MemoryStore
+from tests.postgres import fresh_schema
 from tests.storage.records import ROOT, keep_in_journal, note, opened, write_the_file
 
 KEYS = ("a/x", "a/y", "a-b/x", "b/x")
@@ -34,19 +36,28 @@ def _told(store: Store) -> list[Any]:
 
 
 class Stores(RuleBasedStateMachine):
-    """Two stores of one file, either of which may be opened anew, and another process, beside the plain store."""
+    """Two stores of one place, either of which may be opened anew, and another process, beside the plain store."""
 
     other: subprocess.Popen[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder = tempfile.TemporaryDirectory()
-        self._path = Path(self._folder.name) / "status.json"
-        self._ask("open", str(self._path))
+        self._resources = ExitStack()
+        self._place = self._resources.enter_context(self._fresh_place())
+        self._ask("open", str(self._place))
         self._plain = MemoryStore()
-        self._stores = [opened(self._path), opened(self._path)]
+        self._stores = [self._opened(), self._opened()]
         note(self._plain, ("a/x", "synced"))
         note(self._stores[0], ("a/x", "synced"))
+
+    def _fresh_place(self) -> AbstractContextManager[Path | str]:
+        raise NotImplementedError
+
+    def _opened(self) -> Store:
+        """A store of the place; one that was left open is closed in the end."""
+        store = opened(self._place)
+        self._resources.callback(store.close)
+        return store
 
     def _ask(self, do: str, argument: object = None) -> Any:
         assert self.other.stdin
@@ -76,6 +87,43 @@ class Stores(RuleBasedStateMachine):
         with pytest.raises(Refused):
             self._stores[which].change(keys, decide)
 
+    @rule(which=st.integers(0, 1), is_closed=st.booleans())
+    def open_anew(self, which: int, is_closed: bool) -> None:
+        """A process ends, or dies, and another begins."""
+        if is_closed:
+            self._stores[which].close()
+        self._stores[which] = self._opened()
+
+    @rule(which=st.integers(0, 1))
+    def check(self, which: int) -> None:
+        """A probe."""
+        self._stores[which].check()
+
+    @invariant()
+    def all_say_the_same(self) -> None:
+        """The records, their order and their revision, whole and one by one, and the history, from any revision on."""
+        expected = _told(self._plain)
+        for store in self._stores:
+            assert _told(store) == expected
+            assert [store.get(key) for key in KEYS] == [self._plain.get(key) for key in KEYS]
+            after = max(0, expected[0] - 2)
+            assert list(store.events(after)) == list(self._plain.events(after))
+        assert self._ask("tell") == expected
+
+    def teardown(self) -> None:
+        """Leave nothing behind."""
+        self._resources.close()
+
+
+class FileStores(Stores):
+    """The place is a file, to which more can happen."""
+
+    @contextmanager
+    def _fresh_place(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            self._path = Path(folder) / "status.json"
+            yield self._path
+
     @rule(which=st.integers(0, 2), is_now=st.booleans())
     def write_the_file_with_each_commit_or_never(self, which: int, is_now: bool) -> None:
         """From now on."""
@@ -91,18 +139,6 @@ class Stores(RuleBasedStateMachine):
         """From now on, in this process."""
         json_file.JOURNAL_BYTES = length
 
-    @rule(which=st.integers(0, 1), is_closed=st.booleans())
-    def open_anew(self, which: int, is_closed: bool) -> None:
-        """A process ends, or dies, and another begins."""
-        if is_closed:
-            self._stores[which].close()
-        self._stores[which] = opened(self._path)
-
-    @rule(which=st.integers(0, 1))
-    def check(self, which: int) -> None:
-        """A probe."""
-        self._stores[which].check()
-
     @rule(order=st.permutations(["", ".journal", ".history"]))
     def restore_from_a_copy(self, order: list[str]) -> None:
         """All files are put back from a copy, in any order; nobody works meanwhile."""
@@ -117,22 +153,14 @@ class Stores(RuleBasedStateMachine):
         """An editor saves the file as it is."""
         self._path.write_bytes(self._path.read_bytes())
 
-    @invariant()
-    def all_say_the_same(self) -> None:
-        """The records, their order and their revision, whole and one by one, and the history, from any revision on."""
-        expected = _told(self._plain)
-        for store in self._stores:
-            assert _told(store) == expected
-            assert [store.get(key) for key in KEYS] == [self._plain.get(key) for key in KEYS]
-            after = max(0, expected[0] - 2)
-            assert list(store.events(after)) == list(self._plain.events(after))
-        assert self._ask("tell") == expected
 
-    def teardown(self) -> None:
-        """Leave no folder behind."""
-        for store in self._stores:
-            store.close()
-        self._folder.cleanup()
+class DatabaseStores(Stores):
+    """The place is a database."""
+
+    server: str
+
+    def _fresh_place(self) -> AbstractContextManager[str]:
+        return fresh_schema(self.server)
 
 
 @pytest.fixture
@@ -151,9 +179,19 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("other")
 def test_all_stores_of_a_file_say_what_the_plain_one_says() -> None:
+    _run(FileStores, examples=40)
+
+
+@pytest.mark.usefixtures("other")
+def test_all_stores_of_a_database_say_what_the_plain_one_says(database_server: str) -> None:
+    DatabaseStores.server = database_server
+    _run(DatabaseStores, examples=15)
+
+
+def _run(stores: type[Stores], examples: int) -> None:
     run_state_machine_as_test(
-        Stores,
+        stores,
         settings=settings(
-            max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )

@@ -1,0 +1,83 @@
+"""The tokens in a database keep the promises of their contract."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from domain.errors import NotFound, Unavailable
+from domain.tokens import Token
+from storage import TokenStore, open_tokens
+from tests.process.service import wait_until
+from tests.storage.test_tokens import token
+
+Open = Callable[[], TokenStore]
+
+
+@pytest.fixture
+def open_one(database: str) -> Iterator[Open]:
+    """Another process's view of the tokens in one database."""
+    with contextlib.ExitStack() as resources:
+        yield lambda: resources.enter_context(contextlib.closing(open_tokens(SecretStr(database))))
+
+
+def test_each_process_soon_sees_a_change_that_returned(open_one: Open) -> None:
+    one, other = open_one(), open_one()
+    assert other.keyring().tokens == {}
+    one.change(lambda _tokens: {"b": token("b"), "a": token("a")})
+    assert one.keyring().tokens.keys() == {"a", "b"}
+    returned = time.monotonic()
+    wait_until(lambda: list(other.keyring().tokens) == ["a", "b"], "the other process sees both")
+    assert time.monotonic() - returned < 1
+    other.change(lambda _tokens: {})
+    wait_until(lambda: one.keyring().tokens == {}, "the first process sees that they are gone")
+
+
+def test_the_key_is_made_once_and_stays(open_one: Open) -> None:
+    tokens = open_one()
+    assert tokens.keyring().key == ""
+    tokens.change(lambda known: known)
+    key = tokens.keyring().key
+    assert len(key) == 64
+    open_one().change(lambda _known: {"a": token("a")})
+    assert open_one().keyring().key == key
+
+
+def test_what_a_decision_raises_changes_nothing(open_one: Open) -> None:
+    tokens = open_one()
+    tokens.change(lambda _known: {"a": token("a")})
+
+    def refuse(_known: Mapping[str, Token]) -> Mapping[str, Token]:
+        raise NotFound("No.")
+
+    with pytest.raises(NotFound):
+        tokens.change(refuse)
+    assert open_one().keyring().tokens.keys() == {"a"}
+
+
+def test_many_at_once_lose_nothing(open_one: Open) -> None:
+    stores, begin = [open_one() for _ in range(4)], threading.Barrier(4)
+
+    def add(number: int) -> None:  # each counts what all others added
+        begin.wait()
+        for _ in range(5):
+            stores[number].change(lambda known: {**known, str(len(known)): token(str(len(known)))})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+    assert len(open_one().keyring().tokens) == 20
+
+
+def test_a_damaged_keyring_is_said_and_never_written_over(open_one: Open, database: str) -> None:
+    open_one().change(lambda _known: {"a": token("a")})
+    with contextlib.closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute("UPDATE keyring SET content = 'nonsense', version = version + 1")
+        for ask in (lambda: open_one().keyring(), lambda: open_one().change(lambda known: known)):
+            with pytest.raises(Unavailable, match="cannot be understood"):
+                ask()
+        assert connection.execute("SELECT content FROM keyring").fetchone() == ("nonsense",)
