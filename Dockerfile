@@ -7,7 +7,7 @@ COPY requirements.txt requirements-postgres.txt ./
 RUN pip install --no-cache-dir -r requirements.txt -r requirements-postgres.txt
 
 # The service reads its version from the changelog.
-COPY access.py app.py cli.py config.py gunicorn.conf.py legacy.py operations.py CHANGELOG.md ./
+COPY access.py app.py cli.py config.py gunicorn.conf.py legacy.py operations.py transfer.py CHANGELOG.md ./
 COPY domain/ domain/
 COPY storage/ storage/
 COPY web/ web/

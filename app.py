@@ -4,7 +4,8 @@ import atexit
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from flask import Flask
@@ -12,9 +13,11 @@ from flask import Flask
 import cli
 import legacy
 from access import Access
-from config import ConfigError, Settings
+from config import ConfigError, Settings, place
+from domain.errors import Invalid
 from domain.freshness import Moment
 from storage import Store, open_store, open_tokens
+from transfer import Place
 from web import (
     about,
     badge,
@@ -48,6 +51,17 @@ def create_app(
 
     def now() -> Moment:
         return Moment(int(clock()), settings.stale_after, settings.history_days)
+
+    @contextmanager
+    def opened(given: str = "") -> Iterator[Place]:
+        """The store at a place that an operator names, or that of the settings; nothing goes from it by itself."""
+        try:
+            where = place(given) if given else settings.store
+            kept = Place(open_store(where, legacy.upgrade(settings, clock)), open_tokens(where))
+        except (ValueError, RuntimeError) as error:
+            raise Invalid(str(error)) from None
+        with closing(kept.store), closing(kept.tokens):
+            yield kept
 
     measured = metrics.Measured()
     if store is None:
@@ -87,6 +101,7 @@ def create_app(
     if settings.legacy_auth != "off":
         app.register_blueprint(legacy.routes(store, guard, settings, now))
     app.cli.add_command(cli.token_commands(access, clock))
+    app.cli.add_command(cli.store_commands(opened))
     return app
 
 

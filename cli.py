@@ -1,16 +1,25 @@
-"""The command `flask token`: the first token of a service, and all that can be done with tokens without one."""
+"""The commands of an operator: `flask token`, for the first token and all others; `flask store`, to move everything."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 import click
 from flask.cli import AppGroup
 
 from access import Access
-from domain.errors import StatusError
+from domain.dump import Thing, dump_lines, read_dump
+from domain.errors import Invalid, StatusError
 from domain.tokens import SCOPES, TokenRow, new_token
+from transfer import Place, compare, contents, fill, write_dump
 
 CREATED_BY = "command line"
+
+Open = Callable[..., AbstractContextManager[Place]]
 
 
 def token_commands(access: Access, clock: Callable[[], float]) -> AppGroup:
@@ -48,6 +57,69 @@ def token_commands(access: Access, clock: Callable[[], float]) -> AppGroup:
             access.revoke(token_id)
 
     return group
+
+
+def store_commands(opened: Open) -> AppGroup:
+    """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE."""
+    group = AppGroup("store", help="Copy, export and import everything; stop the service meanwhile.")
+
+    @group.command("copy")
+    @click.argument("source", metavar="FROM")
+    @click.argument("target", metavar="TO")
+    def copy(source: str, target: str) -> None:
+        """Copy servers, history and tokens from one path or URL to another, which is empty or a begun copy."""
+        with _explained(), opened(source) as place:
+            _fill(lambda: opened(target), lambda: contents(place))
+
+    @group.command("export")
+    @click.argument("path", metavar="FILE")
+    def export(path: str) -> None:
+        """Write everything as JSON Lines to a file, or for - to the output. It is secret: keep it as a key."""
+        with _explained(), opened() as place:
+            count = sum(1 for _ in contents(place))
+            with _bar("Exporting", contents(place), count) as things:
+                if path == "-":
+                    sys.stdout.buffer.writelines(dump_lines(things))
+                else:
+                    write_dump(Path(path), things)
+
+    @group.command("import")
+    @click.argument("file", metavar="FILE", type=click.File("rb"))
+    def import_(file: BinaryIO) -> None:
+        """Read what `export` wrote, from a file or for - from the input, into a store that is empty or begun."""
+        with _explained(), TemporaryFile() as kept:  # what comes from a pipe can be read once only
+            shutil.copyfileobj(file, kept)
+
+            def things() -> Iterator[Thing]:
+                kept.seek(0)
+                return read_dump(kept)
+
+            _fill(opened, things)
+
+    return group
+
+
+def _fill(opened: Open, things: Callable[[], Iterator[Thing]]) -> None:
+    """Fill a place, then open it again, and compare all that it holds."""
+    count = sum(1 for _ in things())  # a dump is read whole before anything is written
+    if count == 1:
+        raise Invalid("There is nothing to copy: the source is empty, or it is another place than was meant.")
+    with opened() as target, _bar("Copying", things(), count) as copied:
+        fill(target, copied)
+    with opened() as target, _bar("Comparing", things(), count) as compared:
+        counts = compare(target, compared)
+    click.echo(
+        f"All is there and equal: servers {counts['server']}, history entries {counts['entry']}, "
+        f"tokens {counts['keyring']}."
+    )
+
+
+def _bar(label: str, things: Iterator[Thing], count: int) -> AbstractContextManager[Iterable[Thing]]:
+    """The things, with a bar while they are taken; none where no terminal shows it."""
+    step = max(1, count // 1_000)
+    return click.progressbar(
+        things, count, label, file=sys.stderr, hidden=not sys.stderr.isatty(), update_min_steps=step
+    )
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class ConfigError(Exception):
     """The environment holds nonsense; the message lists all of it."""
 
 
-def _place(given: Any) -> Any:
+def place(given: Any) -> Any:
     """A path, or a URL that holds a password and is never shown."""
     if not isinstance(given, str) or "://" not in given:
         return Path(given) if isinstance(given, str) else given
@@ -70,7 +70,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    store: Annotated[Path | SecretStr, BeforeValidator(_place)] = Field(
+    store: Annotated[Path | SecretStr, BeforeValidator(place)] = Field(
         Path("/data/status.json"), description="The file that everything is kept in, or a `postgresql://` URL."
     )
     max_body: int = Field(

@@ -80,6 +80,13 @@ class Store(Protocol):
         It is pure and may be called again. What it raises is raised here, with nothing stored.
         """
 
+    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
+        """Commit records and entries of another store as they are, all or nothing.
+
+        The entries follow those that are there, in the order of revisions. `revision` is the other store's, which none
+        of theirs exceeds; those that are given from then on are greater.
+        """
+
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
         """The history after a revision, the oldest entry first unless asked otherwise, each once.
 

@@ -14,7 +14,7 @@ from domain.document import Document, Upgrade
 from domain.errors import Unavailable
 from domain.history import Entry
 from domain.server import Server
-from storage.contract import EVERYTHING, Commit, Decide, Decision, Snapshot, Span
+from storage.contract import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
 from storage.files import explained, rename_synced, signature_of, sync_folder, write_synced
 from storage.fleet import Fleet
 from storage.history import HistoryFile
@@ -83,6 +83,9 @@ class JsonFileStore:
     def change(self, keys: Sequence[str], decide: Decide) -> Commit:
         return self._queue.submit(keys, decide)
 
+    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
+        self._write(lambda fleet: (Line(max(fleet.revision + 1, revision), records, history), ()))
+
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
         return self._told(lambda pending: self._history.events(pending, after, span, newest_first=newest_first))
 
@@ -119,6 +122,9 @@ class JsonFileStore:
             self._checkpoint(starts_anew=True)
 
     def _commit(self, take: Take) -> Sequence[Answer]:
+        return self._write(lambda fleet: fleet.decided(take()))
+
+    def _write(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> Sequence[Answer]:
         started, replica = time.monotonic(), self._replica
         with self._locked():
             replica.catch_up()
@@ -128,7 +134,7 @@ class JsonFileStore:
                 self._checkpoint()
             with explained(self._path, "written"):
                 with replica.memory:  # a reader who finds an edited file comes before the decision, or after its line
-                    line, answers = replica.fleet.decided(take())
+                    line, answers = decided(replica.fleet)
                     if line.revision == replica.fleet.revision:
                         return answers
                     descriptor = replica.journal.append(line)

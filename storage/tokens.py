@@ -36,6 +36,9 @@ class TokenStore(Protocol):
     def change(self, decide: DecideTokens) -> None:
         """Keep what `decide` makes of the present tokens. What it raises is raised here, with nothing changed."""
 
+    def restore(self, keyring: Keyring) -> None:
+        """Keep the tokens and the key of another store instead."""
+
     def close(self) -> None:
         """Let go of connections. A later call makes new ones."""
 
@@ -67,6 +70,12 @@ class TokenFile:
         return keyring
 
     def change(self, decide: DecideTokens) -> None:
+        self._replace(lambda known: Keyring(decide(known.tokens), known.key or secrets.token_hex(32)))
+
+    def restore(self, keyring: Keyring) -> None:
+        self._replace(lambda _known: keyring)
+
+    def _replace(self, make: Callable[[Keyring], Keyring]) -> None:
         with self._alone, explained(self._path, "written"):
             try:
                 self._lock.acquire()
@@ -74,8 +83,7 @@ class TokenFile:
                 text = f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
                 raise Unavailable(text) from None
             try:
-                known = self.keyring()
-                keyring = Keyring(decide(known.tokens), known.key or secrets.token_hex(32))
+                keyring = make(self.keyring())
                 self._temporary.touch(OWNER_ONLY)
                 write_synced(self._temporary, [keyring.content()], like=self._path)
                 rename_synced(self._temporary, self._path)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from domain.history import Entry, entry_key
 from domain.server import Server
-from storage import Commit, Snapshot, Span
+from storage import Commit, Records, Snapshot, Span
 from storage.contract import EVERYTHING, Decide
 
 
@@ -31,6 +31,12 @@ class MemoryStore:
             self._snapshot = Snapshot(self._snapshot.revision + len(keys), records)
             self._history += decision.history
             return Commit(before, decision.records)
+
+    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
+        with self._lock:
+            records = _sorted({**self._snapshot.records, **records})
+            self._snapshot = Snapshot(max(self._snapshot.revision + 1, revision), records)
+            self._history += history
 
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
         found = [entry for entry in self._history if entry["revision"] > after and span.holds(entry)]

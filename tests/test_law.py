@@ -18,10 +18,11 @@ ALLOWED = {
     "storage": {"domain", "storage"},
     "operations": {"domain", "storage"},
     "access": {"domain", "storage"},
-    "cli": {"access", "domain"},
+    "transfer": {"domain", "storage"},
+    "cli": {"access", "domain", "transfer"},
     "web": {"access", "config", "domain", "operations", "storage", "web"},
     "legacy": {"config", "domain", "operations", "storage", "web"},
-    "app": {"access", "cli", "config", "domain", "legacy", "storage", "web"},
+    "app": {"access", "cli", "config", "domain", "legacy", "storage", "transfer", "web"},
     "gunicorn.conf": {"config", "web"},
 }
 PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re", "typing"} | {

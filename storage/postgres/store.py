@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from domain.errors import Unavailable
 from domain.history import Entry, entry_key
 from domain.server import Server
-from storage.contract import EVERYTHING, Commit, Decide, Snapshot, Span
+from storage.contract import EVERYTHING, Commit, Decide, Records, Snapshot, Span
 from storage.fleet import Fleet
 from storage.journal import Line
 from storage.postgres.database import Connection, Database
@@ -30,6 +31,7 @@ _LOCKED = "SELECT key, record::text FROM servers WHERE key = ANY(%(keys)s::text[
 _REVISIONS = (
     "SELECT min(number), max(number) FROM (SELECT nextval('revisions') AS number FROM generate_series(1, %s)) AS s"
 )
+_GO_ON = "SELECT setval('revisions', %(revision)s) FROM revisions WHERE last_value <= %(revision)s"
 # Arrays go over in the binary form: the other has each quote of each record escaped, which takes longer than all else.
 _WRITE = """
     UPDATE servers SET record = new.record::json, revision = %s, changed = DEFAULT
@@ -77,6 +79,10 @@ class PostgresStore:
 
     def change(self, keys: Sequence[str], decide: Decide) -> Commit:
         return self._queue.submit(keys, decide)
+
+    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
+        self._replica.be_loaded()
+        self._database.run(lambda connection: _restore(connection, Line(revision, records, history)))
 
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
         return self._history.events(after, span, newest_first=newest_first)
@@ -149,6 +155,14 @@ def _write(connection: Connection, line: Line) -> None:
         if entries:
             connection.execute(_TELL, _columns(entries, 4))
         connection.execute("COMMIT")
+
+
+def _restore(connection: Connection, line: Line) -> None:
+    """Write what another store gave, and have the revisions go on behind it."""
+    keys = sorted({*line.servers, *map(entry_key, line.history)})  # of those that are gone too: they have a history
+    known = _locked(connection, keys)
+    connection.execute(_GO_ON, {"revision": line.revision})
+    _write(connection, replace(line, servers={**dict.fromkeys(keys), **known, **line.servers}))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:

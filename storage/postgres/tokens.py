@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 from domain.errors import Unavailable
 from domain.tokens import Keyring, read_keyring
@@ -38,16 +39,21 @@ class PostgresTokens:
         return keyring
 
     def change(self, decide: DecideTokens) -> None:
-        self._known = self._database.run(lambda connection: self._changed(connection, decide))
+        self._replace(lambda known: Keyring(decide(known.tokens), known.key or secrets.token_hex(32)))
+
+    def restore(self, keyring: Keyring) -> None:
+        self._replace(lambda _known: keyring)
 
     def close(self) -> None:
         self._database.close()
 
-    def _changed(self, connection: Connection, decide: DecideTokens) -> tuple[int, Keyring, float]:
+    def _replace(self, make: Callable[[Keyring], Keyring]) -> None:
+        self._known = self._database.run(lambda connection: self._replaced(connection, make))
+
+    def _replaced(self, connection: Connection, make: Callable[[Keyring], Keyring]) -> tuple[int, Keyring, float]:
         with self._ready(connection).transaction():
             [(content,)] = connection.execute(_LOCKED).fetchall()
-            known = _read(content)
-            keyring = Keyring(decide(known.tokens), known.key or secrets.token_hex(32))
+            keyring = make(_read(content))
             [(version,)] = connection.execute(_WRITE, [keyring.content().decode()]).fetchall()
             connection.is_committing = True
         return version, keyring, 0.0

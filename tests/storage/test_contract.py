@@ -308,6 +308,22 @@ def test_the_history_tells_each_change_once_in_the_order_of_its_revision(store: 
         assert told(store, after) == [entry for entry in expected if entry[0] > after]
 
 
+def test_what_is_restored_keeps_its_revisions_and_those_given_later_are_greater(store: Store) -> None:
+    """In parts, of which each is there at once, for who reads and for who looks for one server that is gone."""
+    kept = server("a/x", revision=7)
+    store.restore({"a/x": kept}, [entry(2, "a/x", "2026-04-01"), entry(3, "b/x", "2026-04-02")], 9)
+    assert store.get("a/x") == kept
+    store.restore({}, [entry(8, "b/x", "2026-04-03", "deleted")], 9)
+    assert [one["revision"] for one in store.events()] == [2, 3, 8]
+    assert [one["revision"] for one in store.events(span=Span(about="b/x".__eq__))] == [3, 8]
+    assert [one["revision"] for one in store.in_force("2026-04-03T00:00:00Z")] == [2, 3]
+    assert store.snapshot().revision >= 9
+    note(store, ("a/x", "failed"))
+    assert store.snapshot().records.keys() == {"a/x"}
+    assert [one["revision"] for one in store.events()][:3] == [2, 3, 8]
+    assert list(store.events())[3]["revision"] > 9
+
+
 def test_a_refused_change_leaves_no_entry(store: Store) -> None:
     note(store, ("a/x", "synced"))
     with pytest.raises(Refused):

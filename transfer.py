@@ -1,0 +1,113 @@
+"""All that a store holds, read and written as it is: for a copy into another store, and for a dump."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+
+import orjson
+
+from domain.dump import Thing, dump_lines, store_thing
+from domain.errors import Invalid
+from domain.history import entry_key
+from domain.server import server_key
+from domain.tokens import read_keyring
+from storage import Store, TokenStore
+from storage.files import explained, rename_synced, write_synced
+from storage.tokens import OWNER_ONLY
+
+BATCH = 500  # things that are written at once: a commit of a database ends within seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where servers, history and tokens are kept."""
+
+    store: Store
+    tokens: TokenStore
+
+
+def contents(place: Place) -> Iterator[Thing]:
+    """All that is kept in a place, always in the same order: its servers, its history, its tokens."""
+    snapshot = place.store.snapshot()
+    yield store_thing(snapshot.revision)
+    for server in snapshot.records.values():
+        yield "server", server
+    for entry in place.store.events():
+        yield "entry", entry
+    keyring = place.tokens.keyring()
+    if keyring.key:
+        yield "keyring", orjson.loads(keyring.content())
+
+
+def fill(target: Place, things: Iterable[Thing]) -> None:
+    """Put things into a place that holds nothing, or the first of them: a copy that was begun goes on.
+
+    Raises Invalid where it holds anything else, with nothing changed.
+    """
+    rest = iter(things)
+    _kind, store = next(rest)
+    missing = _missing(target, rest)
+    while batch := list(islice(missing, BATCH)):
+        records = {server_key(one["server_group"], one["host"]): one for kind, one in batch if kind == "server"}
+        history = [one for kind, one in batch if kind == "entry"]
+        if records or history:
+            target.store.restore(records, history, store["revision"])
+        for kind, value in batch:
+            if kind == "keyring":
+                target.tokens.restore(read_keyring(orjson.dumps(value)))
+
+
+def compare(target: Place, things: Iterable[Thing]) -> Counter[str]:
+    """How many things of each kind there are. Raises Invalid where the place does not hold just these."""
+    counts = Counter[str]()
+    for thing, copied in zip_longest(things, contents(target)):
+        if not thing or not copied or (thing != copied and thing[0] != "store"):
+            raise Invalid(f"The copy is not equal: {_named(thing or copied)} differs. Was something changed meanwhile?")
+        kind, value = copied
+        if kind == "store" and value["revision"] < thing[1]["revision"]:
+            raise Invalid("The copy is not equal: its revision is smaller.")
+        counts[kind] += len(value["tokens"]) if kind == "keyring" else 1
+    return counts
+
+
+def write_dump(path: Path, things: Iterable[Thing]) -> None:
+    """Write a file that only its owner can read, whole or not at all. Raises Unavailable."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    with explained(path, "written"):
+        temporary.unlink(missing_ok=True)
+        temporary.touch(OWNER_ONLY)
+        try:
+            write_synced(temporary, dump_lines(things), like=temporary)
+            rename_synced(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _missing(target: Place, things: Iterator[Thing]) -> Iterator[Thing]:
+    """The things from the first on that the place does not hold."""
+    there = islice(contents(target), 1, None)
+    for thing in things:
+        known = next(there, None)
+        if known is None:
+            yield thing
+        elif known != thing:
+            raise _other(known)
+    if known := next(there, None):
+        raise _other(known)
+
+
+def _other(known: Thing) -> Invalid:
+    return Invalid(
+        f"The target is neither empty nor a begun copy of the same: {_named(known)} is in it. Nothing was changed."
+    )
+
+
+def _named(thing: Thing) -> str:
+    kind, value = thing
+    if kind == "server":
+        return f"the server {server_key(value['server_group'], value['host'])}"
+    if kind == "entry":
+        return f"the history entry {value['revision']} about {entry_key(value)}"
+    return "a token, or the key that signs them,"
