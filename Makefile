@@ -21,7 +21,7 @@ lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py domain storage web
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py agent domain storage web
 
 audit: $(VENV)/dev.done ## ask the package index whether what the service runs on has known holes
 	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict

@@ -24,6 +24,7 @@ ALLOWED = {
     "legacy": {"config", "domain", "operations", "storage", "web"},
     "app": {"access", "cli", "config", "domain", "legacy", "storage", "transfer", "web"},
     "gunicorn.conf": {"config", "web"},
+    "agent": {"agent"},
 }
 PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re", "typing"} | {
     "orjson", "pydantic", "pydantic_core", "typing_extensions",
@@ -38,10 +39,10 @@ def ring(path: Path) -> str:
 
 
 def sources() -> list[Path]:
-    """Every Python file of the service itself."""
+    """Every Python file of the service and of the agent."""
     files = [
         *ROOT.glob("*.py"),
-        *(path for ring in ("domain", "storage", "web") for path in (ROOT / ring).rglob("*.py")),
+        *(path for ring in ("agent", "domain", "storage", "web") for path in (ROOT / ring).rglob("*.py")),
     ]
     assert len(files) > 15
     return sorted(files)
@@ -106,6 +107,11 @@ def test_only_its_own_folder_needs_the_driver_of_the_database() -> None:
     assert naming == [ROOT / "storage/__init__.py"]
     inside = [node for node in ast.walk(tree(naming[0])) if isinstance(node, ast.FunctionDef)]
     assert [node.name for node in inside if list(imported(node))] == ["open_store", "open_tokens"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "agent").rglob("*.py")), ids=lambda path: path.name)
+def test_the_agent_needs_the_standard_library_only(path: Path) -> None:
+    assert set(imported(tree(path))) <= sys.stdlib_module_names | {"agent"}
 
 
 def test_every_file_can_be_the_first_that_is_imported() -> None:

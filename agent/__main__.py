@@ -1,0 +1,33 @@
+"""The command `gitops-agent` (docs/AGENT.md)."""
+
+import argparse
+import sys
+from typing import List, Optional
+
+from agent import __version__
+from agent.errors import AgentError
+
+COMMANDS = {}  # type: ignore[var-annotated]
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run a command; gives its exit status."""
+    parser = argparse.ArgumentParser("gitops-agent", description="GitOps for a plain server, reporting by itself.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
+    commands.required = True
+    for name, module in COMMANDS.items():
+        lines = (module.__doc__ or "").splitlines()
+        module.add_arguments(commands.add_parser(name, help=lines[0], description=lines[0]))
+    options = parser.parse_args(arguments)
+    try:
+        return int(COMMANDS[options.command].command(options))
+    except AgentError as error:
+        sys.stderr.write(f"gitops-agent: {error}\n")
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What git says about the repository that is deployed from."""
+
+import os
+from typing import List, Optional
+
+from agent.errors import GitError
+from agent.programs import Done, run
+from agent.text import tail
+
+# Nobody is there to type a password, and messages are read by us.
+QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+    "LC_ALL": "C",
+}
+LOCAL_SECONDS = 60
+
+
+class Repository:
+    """A clone on this server. Everything raises GitError."""
+
+    def __init__(self, folder: str, seconds: float) -> None:
+        self.folder = folder
+        self._seconds = seconds
+
+    def pull(self) -> None:
+        """Take over what the branch has become; what is no fast-forward is refused."""
+        self.git("pull", "--ff-only", "--quiet", seconds=self._seconds)
+
+    def fetch(self) -> None:
+        """Learn what the branch has become, and change no file."""
+        self.git("fetch", "--quiet", seconds=self._seconds)
+
+    def commit(self, name: str = "HEAD") -> str:
+        """The full name of a commit; `@{upstream}` is what was last fetched of the branch."""
+        return self.git("rev-parse", "--verify", "--quiet", name + "^{commit}").decode("ascii").strip()
+
+    def branch(self) -> str:
+        """The branch that is checked out, empty for none."""
+        name = self.git("rev-parse", "--abbrev-ref", "HEAD").decode("utf-8", "backslashreplace").strip()
+        return "" if name == "HEAD" else name
+
+    def message(self, commit: str) -> str:
+        """The first line of what the commit's author said."""
+        return self.git("log", "-1", "--format=%s", commit, "--").decode("utf-8", "backslashreplace").strip()
+
+    def changed(self, old: str, new: str) -> List[str]:
+        """The files that differ between two commits, sorted. A name is as the file system has it."""
+        output = self.git("diff", "--name-only", "--no-renames", "-z", old, new, "--")
+        return sorted(os.fsdecode(name) for name in output.split(b"\0") if name)
+
+    def knows(self, commit: str) -> bool:
+        """Whether a commit is there, as one that was forced away need not be."""
+        return self._run(["cat-file", "-e", commit + "^{commit}"], LOCAL_SECONDS).code == 0
+
+    def git(self, *arguments: str, seconds: Optional[float] = None) -> bytes:
+        """What git answers."""
+        done = self._run(list(arguments), seconds or LOCAL_SECONDS)
+        if done.code or done.is_late:
+            said = tail((done.errors or done.output).decode("utf-8", "backslashreplace"), 1000)
+            raise GitError("git {} {}{}".format(arguments[0], done.why, ": " + said if said else "."))
+        return done.output
+
+    def _run(self, arguments: List[str], seconds: float) -> Done:
+        return run(["git", "-C", self.folder, *arguments], "/", seconds, QUIET)

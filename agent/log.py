@@ -1,0 +1,43 @@
+"""What a run says, a line each: words for a person, or JSON objects for a log system."""
+
+import io
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+
+class Log:
+    """Writes lines to the standard output, from any thread, whatever the locale is."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self._as_json = as_json
+        self._alone = threading.Lock()
+        # Under cron the locale is C, and Python 3.6 would refuse to print an umlaut.
+        self._out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", "backslashreplace", write_through=True)
+
+    def __del__(self) -> None:
+        self._out.detach()  # the buffer is not ours to close
+
+    def info(self, message: str, **more: Any) -> None:
+        """Something was done."""
+        self._write("info", message, more)
+
+    def warning(self, message: str, **more: Any) -> None:
+        """Something is odd, and the run goes on."""
+        self._write("warning", message, more)
+
+    def error(self, message: str, **more: Any) -> None:
+        """Something failed."""
+        self._write("error", message, more)
+
+    def _write(self, level: str, message: str, more: Any) -> None:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        if self._as_json:
+            line = json.dumps(dict({"time": moment, "level": level, "message": message}, **more))
+        else:
+            known = "".join(f" [{value}]" for value in more.values())
+            line = f"{moment} {level.upper():7}{known} {message}"
+        with self._alone:
+            self._out.write(line + "\n")
