@@ -40,7 +40,7 @@ def run(
     With `on_line` output and errors are one, and each line is given to it at once.
     """
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603
             ["/bin/sh", "-c", command] if isinstance(command, str) else command,
             cwd=folder,
             env=dict(os.environ, **(more or {})),
