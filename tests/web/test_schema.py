@@ -12,7 +12,7 @@ from domain.query import AGES
 from domain.timeline import WINDOW
 from tests.web.api import ADMIN_TOKEN, Api
 
-EXAMPLES = 40
+EXAMPLES = 20
 
 
 @pytest.mark.parametrize("access", [{}, {"auth": "all", "legacy_auth": "token"}], ids=["open", "all"])
