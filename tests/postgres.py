@@ -28,8 +28,8 @@ _numbers = itertools.count(1)
 class Postgres:
     """A server with one database, in which each test has a schema of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        self.folder, self.port, self.settings = folder, free_port(), SETTINGS | settings
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -39,19 +39,22 @@ class Postgres:
 
     def make(self) -> None:
         """Make what a server needs to start."""
-        command: list[str | Path] = [
-            BIN / "initdb",
-            "-D",
-            self.folder / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-        subprocess.run([*command, "--locale=C"], check=True, capture_output=True, user=NOBODY, cwd="/")
+        command = ["initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        self._do(*command, "-D", str(self.folder / "data"))
+
+    def make_standby_of(self, primary: "Postgres") -> None:
+        """Make what a server needs to start as a standby."""
+        there = f"host=127.0.0.1 port={primary.port} user=postgres application_name=standby"
+        command = ["pg_basebackup", "--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--dbname", there]
+        self._do(*command, "-D", str(self.folder / "data"))
+
+    def promote(self) -> None:
+        """Make the standby a server of its own."""
+        self._do("pg_ctl", "promote", "-D", str(self.folder / "data"))
+
+    @staticmethod
+    def _do(tool: str, *arguments: str) -> None:
+        subprocess.run([BIN / tool, *arguments], check=True, capture_output=True, user=NOBODY, cwd="/")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -59,7 +62,7 @@ class Postgres:
         wait_until(self._answers, "the database answers")
 
     def _launch(self) -> None:
-        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [BIN / "postgres", "-D", self.folder / "data", "-p", str(self.port), *settings],
@@ -98,14 +101,17 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[Postgres]:
-    """A running server; it is gone behind the block."""
+def postgres_server(standby_of: Postgres | None = None, **settings: str) -> Iterator[Postgres]:
+    """A running server with settings of its own; it is gone behind the block."""
     folder = Path(tempfile.mkdtemp(prefix="gitops-status-postgres-"))
     if NOBODY:
         shutil.chown(folder, NOBODY)
-    server = Postgres(folder)
+    server = Postgres(folder, settings)
     try:
-        server.make()
+        if standby_of:
+            server.make_standby_of(standby_of)
+        else:
+            server.make()
         server.start()
         yield server
     finally:

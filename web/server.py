@@ -68,6 +68,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.looked = 0.0  # when the times of all these were last looked at
         super().init_process()
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Let new connections in, or not. At a stop, those that wait at the door are let in first, and it is closed.
+
+        They have most often sent their request. Gunicorn would reset them in the end, and others who come meanwhile:
+        a proxy must take that for a report that may be stored, and sends it to no other replica.
+        """
+        super().set_accept_enabled(enabled)
+        for listener in () if self.alive else self.sockets:
+            before = -1
+            while before < self.nr_conns < self.worker_connections:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
     def enqueue_req(self, conn: TConn) -> None:
         """Let a thread see what came on a connection."""
         self._hand_over(conn, self.tpool, self.handle)

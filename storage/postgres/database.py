@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg._conninfo_attempts import conninfo_attempts
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from domain.errors import Unavailable
 
@@ -27,7 +29,9 @@ _SETTINGS = f"""
 """
 
 # What the driver says of a connection that cannot be made. Its own words name host and user, so they are never shown.
+# Of several hosts the standby counts: it says that a failover goes on.
 _CAUSES = (
+    ("read-only|hot standby", "can only be read at this moment: it is a standby, or set to read-only"),
     ("timeout expired", "does not answer"),
     ("refused", "refuses connections: is it running?"),
     ("translate host name|name or service", "has a host name that is not known"),
@@ -69,6 +73,7 @@ class Database:
         self._url = url
         self._idle = list[Connection]()
         self._free = threading.Semaphore(MOST_CONNECTIONS)
+        self._failed = dict[str, float]()  # when each host failed that did
 
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """What the work gives. Raises Unavailable.
@@ -119,16 +124,7 @@ class Database:
             self._free.release()
 
     def _connected(self, deadline: float) -> Connection:
-        try:
-            connection = Connection.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
-                client_encoding="utf8",
-                application_name="gitops-status",
-            )
-        except psycopg.Error as error:
-            raise Unavailable(f"The database {_cause(str(error))}.") from None
+        connection = self._found(deadline)
         connection.deadline = deadline
         try:
             connection.execute(_SETTINGS)
@@ -136,6 +132,37 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _found(self, deadline: float) -> Connection:
+        """A connection to the first host of the URL that gives one; those that failed last are asked last.
+
+        The driver would ask all of them, each time in the same order: one that does not answer takes all the time there
+        is, so the next work has to begin with another.
+        """
+        said = list[str]()
+        try:
+            given = {"target_session_attrs": "primary"} | conninfo_to_dict(self._url)
+            hosts = [make_conninfo("", **host) for host in conninfo_attempts(given)]
+        except psycopg.Error as error:
+            raise Unavailable(f"The database {_cause(str(error))}.") from None
+        for host in sorted(hosts, key=lambda host: self._failed.get(host, 0.0)):
+            if said and time.monotonic() > deadline - CONNECT_SECONDS:
+                break
+            try:
+                connection = Connection.connect(
+                    host,
+                    autocommit=True,
+                    connect_timeout=CONNECT_SECONDS,
+                    client_encoding="utf8",
+                    application_name="gitops-status",
+                )
+            except psycopg.Error as error:
+                said.append(str(error))
+                self._failed[host] = time.monotonic()
+            else:
+                self._failed.pop(host, None)
+                return connection
+        raise Unavailable(f"The database {_cause(' '.join(said))}.")
 
     def close(self) -> None:
         """End the connections that nobody uses."""

@@ -17,10 +17,11 @@ import kubernetes_validate
 import pytest
 import requests
 import yaml
+from pydantic import SecretStr
 
 from config import Settings
 from tests.deploy.grafana_files import COMPOSE, DEPLOY
-from tests.process.fleet import Fleet, board, lost
+from tests.process.fleet import Fleet, board, lost, trouble_in_history
 from tests.process.service import ROOT, Service, free_port, running, wait_until, wait_until_it_answers
 from tests.test_deploy import CLUSTERS, in_gunicorn, in_image, outcome
 
@@ -229,3 +230,29 @@ def test_behind_nginx_all_replicas_answer_alike_and_one_that_dies_takes_no_repor
             assert lost(during.acknowledged + after.acknowledged, board(replica)) == []
         for replica in replicas:
             assert "POST /status/" in replica.log.read_text()
+
+
+@pytest.mark.usefixtures("nginx")
+def test_behind_nginx_replicas_that_are_replaced_one_after_the_other_fail_no_report(
+    tmp_path: Path, database: str
+) -> None:
+    settings = {"STATUS_STORE": database, "STATUS_TRUSTED_PROXIES": "127.0.0.1"}
+
+    def started(name: str, port: int | None = None) -> Service:
+        (tmp_path / name).mkdir()
+        return stack.enter_context(running(tmp_path / name, workers=1, port=port, environment=settings))
+
+    with ExitStack() as stack:
+        replicas = [started(f"old-{number}") for number in range(3)]
+        url = stack.enter_context(nginx_before(replicas, tmp_path))
+        with Fleet(url, "rolling", 4).reporting() as fleet:
+            for number, old in enumerate(replicas):
+                wait_until(fleet.more(100), "the others go on")
+                assert old.stop() == 0
+                replicas[number] = new = started(f"new-{number}", urlsplit(old.url).port)
+                wait_until(lambda new=new: "POST /status/" in new.log.read_text(), "its successor is at work")  # type: ignore[misc]  # a default in a lambda
+        assert fleet.refused == []
+        assert sorted(fleet.acknowledged) == sorted(fleet.sent)
+        for replica in replicas:
+            assert lost(fleet.acknowledged, board(replica)) == []
+    assert trouble_in_history(SecretStr(database), fleet.acknowledged, fleet.sent) == []

@@ -116,13 +116,17 @@ def trouble_in_history(store: Path | SecretStr, acknowledged: Iterable[Report], 
     """How the history of a store is not what it should be: each acknowledged change once, in order, and none invented."""
     with contextlib.closing(open_store(store, lambda _document: None)) as opened:
         events = list(opened.events())
-    times = Counter((f"{event['server_group']}/{event['host']}", int(event["commit_sha"])) for event in events)
+    changes = [(f"{event['server_group']}/{event['host']}", int(event["commit_sha"])) for event in events]
+    times = Counter(changes)
+    by_server = itertools.groupby(sorted(changes, key=lambda change: change[0]), key=lambda change: change[0])
+    pairs = [pair for _, of_server in by_server for pair in itertools.pairwise(of_server)]
     revisions = [event["revision"] for event in events]
     return [
         *(f"{change} is not there" for change in set(acknowledged) - times.keys()),
         *(f"{change} was never sent" for change in times.keys() - set(sent)),
         *(f"{change} is there {count} times" for change, count in times.items() if count > 1),
         *(f"{one} precedes {next_}" for one, next_ in itertools.pairwise(revisions) if one >= next_),
+        *(f"{one} precedes {next_}" for one, next_ in pairs if one >= next_),
     ]
 
 

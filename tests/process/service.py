@@ -47,16 +47,22 @@ class Service:
     @contextlib.contextmanager
     def only(self, worker: int) -> Iterator[None]:
         """Hold every other worker still, so that this one answers whatever is asked meanwhile."""
-        others = [other for other in self.workers() if other != worker]
-        try:
+        with contextlib.ExitStack() as held:
             with self._locked():
-                for other in others:
-                    os.kill(other, signal.SIGSTOP)
-                wait_until(lambda: all(_state(other) == "T" for other in others), "the other workers stand still")
+                held.enter_context(self.held([other for other in self.workers() if other != worker]))
+            yield
+
+    @contextlib.contextmanager
+    def held(self, workers: list[int]) -> Iterator[None]:
+        """Hold these workers still."""
+        try:
+            for worker in workers:
+                os.kill(worker, signal.SIGSTOP)
+            wait_until(lambda: all(_state(worker) == "T" for worker in workers), "the workers stand still")
             yield
         finally:
-            for other in others:
-                os.kill(other, signal.SIGCONT)
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,5 +1,7 @@
 """After a stop and after a reload under load, the file alone has every report that was acknowledged."""
 
+import contextlib
+import re
 import signal
 import socket
 from pathlib import Path
@@ -10,6 +12,7 @@ from tests.process.service import Service, running, wait_until
 
 THREADS = 8
 BEHIND = 1_000  # after so many reports under load the file is behind the journal nearly all the time
+HEAD = "POST /status/pipeline HTTP/1.1\r\nHost: status\r\nContent-Type: application/json\r\n"
 REPORT = b'{"server_group": "held", "host": "h-01", "status": "synced"}'
 
 
@@ -33,6 +36,21 @@ def test_a_stop_lets_a_request_that_has_begun_end(tmp_path: Path) -> None:
     assert "held/h-01" in stored(service.store)
 
 
+def test_a_stop_answers_those_that_wait_at_the_door(tmp_path: Path) -> None:
+    """No worker has taken their connections yet, but they have sent their request."""
+    with running(tmp_path) as service, contextlib.ExitStack() as clients:
+        with service.held(service.workers()):
+            waiting = [clients.enter_context(connection(service)) for _ in range(20)]
+            for client in waiting:
+                client.sendall(f"{HEAD}Content-Length: {len(REPORT)}\r\n\r\n".encode() + REPORT)
+            service.process.terminate()
+            wait_until(lambda: all(map(_is_told_to_end, service.workers())), "both workers are told to end")
+        for client in waiting:
+            with client, client.makefile("rb") as answer:
+                assert answer.readline().split()[1] in (b"200", b"201")
+        assert service.process.wait(timeout=20) == 0
+
+
 def test_a_reload_under_load_loses_nothing_and_goes_on_with_new_workers(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         before = set(service.workers())
@@ -49,14 +67,22 @@ def test_a_reload_under_load_loses_nothing_and_goes_on_with_new_workers(tmp_path
     assert trouble_in_history(service.store, fleet.acknowledged, fleet.sent) == []
 
 
+def connection(service: Service) -> socket.socket:
+    """A connection on which nothing was sent yet."""
+    address = urlsplit(service.url)
+    return socket.create_connection((address.hostname, address.port), timeout=20)
+
+
 def begun_request(service: Service) -> socket.socket:
     """A connection whose request a worker has begun to read: it has asked for the body."""
-    address = urlsplit(service.url)
-    client = socket.create_connection((address.hostname, address.port), timeout=20)
-    head = (
-        "POST /status/pipeline HTTP/1.1\r\nHost: status\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
-    )
-    client.sendall(f"{head}Content-Length: {len(REPORT)}\r\n\r\n".encode())
+    client = connection(service)
+    client.sendall(f"{HEAD}Expect: 100-continue\r\nContent-Length: {len(REPORT)}\r\n\r\n".encode())
     asked = b"HTTP/1.1 100 Continue\r\n\r\n"
     assert client.recv(len(asked), socket.MSG_WAITALL) == asked
     return client
+
+
+def _is_told_to_end(pid: int) -> bool:
+    """Whether a SIGTERM waits for the process (proc(5))."""
+    [pending] = re.findall(r"^ShdPnd:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)

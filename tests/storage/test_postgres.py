@@ -3,15 +3,17 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from domain.errors import Unavailable
@@ -349,7 +351,7 @@ def test_each_commit_is_timed(database: str) -> None:
 def test_a_database_that_cannot_be_reached_is_explained_without_a_secret(
     database_server: str, caplog: pytest.LogCaptureFixture, url: str, cause: str
 ) -> None:
-    given = url.format(closed=free_port(), open=psycopg.conninfo.conninfo_to_dict(database_server)["port"])
+    given = url.format(closed=free_port(), open=conninfo_to_dict(database_server)["port"])
     with contextlib.closing(opened(given)) as store:
         for use in (store.snapshot, store.check, lambda: put(store, server("a/x")), lambda: list(store.events())):
             with pytest.raises(Unavailable) as caught:
@@ -359,17 +361,19 @@ def test_a_database_that_cannot_be_reached_is_explained_without_a_secret(
     assert "secret" not in caplog.text
 
 
+def in_vain(use: Callable[[], object], limit: float = LIMIT) -> None:
+    """Use it, and be told within the limit that it cannot be."""
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        use()
+    assert time.monotonic() - began < limit
+
+
 def test_a_database_that_stands_still_or_is_away_is_given_up_in_time_and_found_again() -> None:
     """Threads that wait for one another are over in time too."""
     with postgres_server() as machine, fresh_schema(machine.url) as url, contextlib.closing(opened(url)) as store:
         put(store, server("a/x"))
         store.snapshot()
-
-        def in_vain(use: Callable[[], object]) -> None:
-            began = time.monotonic()
-            with pytest.raises(Unavailable):
-                use()
-            assert time.monotonic() - began < LIMIT
 
         uses = [lambda: in_vain(store.snapshot), lambda: in_vain(lambda: count(store, "a/x"))]
 
@@ -426,3 +430,19 @@ def test_changes_that_name_many_servers_share_a_commit_only_up_to_a_limit() -> N
     queue = CommitQueue(commit, most_keys=4)
     at_once(lambda: submit(9), *[lambda: late(2)] * 5)
     assert commits == [[9], [2, 2], [2, 2], [2]]
+
+
+def test_hosts_that_do_not_answer_are_given_up_in_time_and_asked_after_the_one_that_does(database_server: str) -> None:
+    """They take connections, as a machine does that stands still."""
+    given = conninfo_to_dict(database_server)
+    with contextlib.ExitStack() as stack, fresh_schema(database_server) as url:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        ports = [*(host.getsockname()[1] for host in silent), given["port"]]
+        hosts = {"host": f"127.0.0.1,127.0.0.1,{given['host']}", "port": ",".join(map(str, ports))}
+        several = f"postgresql://?{urlencode(conninfo_to_dict(url) | hosts, quote_via=quote)}"
+        store = stack.enter_context(contextlib.closing(opened(several)))
+        for use in (store.snapshot, lambda: put(store, server("a/x"))):
+            in_vain(use, LIMIT / 2)  # as it may have waited for another
+        began = time.monotonic()
+        at_once(*[lambda: count(store, "a/x"), store.check, store.snapshot] * 4)
+        assert time.monotonic() - began < 1
