@@ -64,11 +64,15 @@ def report(store: Store, moment: Moment, reports: Sequence[Report], actor: str =
 
 def find(store: Store, moment: Moment, query: Query, server_group: str | None = None) -> Found:
     """The servers that the query wants, of one group if named. Raises NotFound where no server has that group."""
-    servers = store.snapshot().records
+    snapshot = store.snapshot()
     if server_group is not None:
-        servers = {key: server for key, server in servers.items() if server["server_group"] == server_group}
+        servers = snapshot.groups.get(server_group)
         if not servers:
             raise NotFound(f"No server group {server_group[:253]!r} is known; GET /status lists all.")
+    elif "server_group" in query.texts:
+        servers = snapshot.of(query.texts["server_group"])
+    else:
+        servers = snapshot.records
     if not query.selects_all:
         servers = {key: server for key, server in servers.items() if query.matches(server, moment)}
     return Found(query.page(servers) if query.is_paged else servers, len(servers))

@@ -11,42 +11,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from bench import programs
 from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, past_entries, rate, reports_beside
+from bench.postgres import postgres_readings, postgres_replicas, postgres_reports
+from bench.table import ROUNDS, Row, ratio
 
-ROUNDS = 3
 RESULT = Path(__file__).with_name("results") / "last.md"
 FLEETS = (100, 10_000, 100_000)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table. `measured` is None where the peer is not installed; a `most` must not be exceeded."""
-
-    what: str
-    goal: float
-    measured: float | None
-    note: str
-    is_most: bool = False
-
-    def __str__(self) -> str:
-        if self.measured is None:
-            return f"| {self.what} | {self.goal:,} | - | not measured | {self.note} |"
-        passes = self.measured <= self.goal if self.is_most else self.measured >= self.goal
-        sign, verdict = "≤" if self.is_most else "≥", "pass" if passes else "short"
-        return f"| {self.what} | {sign} {self.goal:,} | {self.measured:,.2f} | {verdict} | {self.note} |"
-
-
-def ratio(what: str, goal: float, ours: Sequence[float], theirs: Sequence[float], peer: str) -> Row:
-    """The median of the ratios, round by round."""
-    measured = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    note = f"{statistics.median(ours):,.0f}/s, {peer} {statistics.median(theirs):,.0f}/s"
-    return Row(what, goal, measured, note)
 
 
 def stored_reports(folder: Path) -> Iterator[Row]:
@@ -196,7 +171,11 @@ def history(folder: Path) -> Iterator[Row]:
     )
 
 
-PARTS = {part.__name__: part for part in (stored_reports, obvious, tokens, herds, peers, readings, sums, history)}
+ON_POSTGRES = (postgres_reports, postgres_readings, postgres_replicas)
+PARTS = {
+    part.__name__: part
+    for part in (stored_reports, obvious, tokens, herds, peers, readings, sums, history, *ON_POSTGRES)
+}
 
 
 def main(names: Sequence[str]) -> None:

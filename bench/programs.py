@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.process.service import ROOT, free_port, wait_until_it_answers
 
 WORKERS = 2
+START_SECONDS = 120  # a worker reads a million servers first
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _running(
         command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        wait_until_it_answers(url + ready, process)
+        wait_until_it_answers(url + ready, process, START_SECONDS)
         yield Program(url, process, time.monotonic() - started)
     finally:
         os.killpg(process.pid, signal.SIGKILL)

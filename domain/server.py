@@ -108,6 +108,11 @@ def server_key(server_group: str, host: str) -> str:
     return f"{server_group}/{host}"
 
 
+def group_of(key: str) -> str:
+    """The group that a key names."""
+    return key.partition("/")[0]
+
+
 def new_server(server_group: str, host: str, now: str) -> Server:
     """A server seen for the first time at `now`, with every default."""
     times = dict.fromkeys(("timestamp", "first_seen", "status_since"), now)

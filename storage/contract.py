@@ -1,7 +1,8 @@
 """What every store promises."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from domain.history import Entry, entry_key
@@ -22,12 +23,24 @@ class Decision:
 Decide = Callable[[Changes, int], Decision]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
-    """Every record by key at one revision, sorted by group then host. Shared: nobody changes it."""
+    """Every record at one revision, sorted by group then host. Shared: nobody changes it."""
 
     revision: int
-    records: Records
+    groups: Mapping[str, Records]  # of each group that has a server, its records by key
+
+    @cached_property
+    def records(self) -> Records:
+        """All records by key. Made for the first who wants all, as that costs what the fleet costs."""
+        return self.of(self.groups)
+
+    def of(self, groups: Iterable[str]) -> Records:
+        """The records of these groups by key, as far as there are such groups."""
+        records = dict[str, Server]()
+        for name in sorted(groups):
+            records.update(self.groups.get(name, {}))
+        return records
 
 
 @dataclass(frozen=True, slots=True)

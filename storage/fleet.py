@@ -2,46 +2,64 @@
 
 from collections.abc import Mapping, Sequence
 
-from domain.document import in_order
 from domain.history import Entry
-from domain.server import Server
+from domain.server import Server, group_of
 from storage.contract import Changes, Commit, Snapshot
 from storage.journal import Line
 from storage.queue import Answer, Change
 
 
 class Fleet:
-    """The servers at a revision. Changed in place: a change costs what it changes, and a copy is made when read."""
+    """The servers at a revision, by group. Changed in place: a change costs what it changes, and once after each
+    snapshot a copy of the group that it changes, as that snapshot goes on showing the old one."""
 
     def __init__(self, revision: int, servers: Mapping[str, Server], pending: Sequence[Entry]) -> None:
         self.revision = revision
         self.pending = list(pending)
-        self._servers = dict(servers)
-        self._is_sorted = True
+        self._groups = dict[str, dict[str, Server]]()
+        self._own = set[str]()  # the groups that no snapshot shows
+        self._unsorted = set[str]()
         self._snapshot: Snapshot | None = None
+        self._put(servers)
 
     def get(self, key: str) -> Server | None:
         """One server."""
-        return self._servers.get(key)
+        group = self._groups.get(group_of(key))
+        return group.get(key) if group else None
 
     def snapshot(self) -> Snapshot:
         """All servers; the same object until the next change."""
         if self._snapshot is None:
-            if not self._is_sorted:
-                self._servers, self._is_sorted = in_order(self._servers), True
-            self._snapshot = Snapshot(self.revision, dict(self._servers))
+            for name in self._unsorted & self._groups.keys():
+                self._groups[name] = dict(sorted(self._groups[name].items()))
+            if self._unsorted:  # one of them may be a new group
+                self._groups = dict(sorted(self._groups.items()))
+            self._own, self._unsorted = set(), set()
+            self._snapshot = Snapshot(self.revision, dict(self._groups))
         return self._snapshot
 
     def apply(self, line: Line) -> None:
         """Take over a commit."""
-        for key, server in line.servers.items():
-            if server is None:
-                self._servers.pop(key, None)
-            else:
-                self._is_sorted = self._is_sorted and key in self._servers
-                self._servers[key] = server
+        self._put(line.servers)
         self.pending += line.history
         self.revision, self._snapshot = line.revision, None
+
+    def _put(self, servers: Changes) -> None:
+        for key, server in servers.items():
+            name = group_of(key)
+            if name not in self._own:
+                self._groups[name] = dict(self._groups.get(name, {}))
+                self._own.add(name)
+            group = self._groups[name]
+            if server is not None:
+                if key not in group:
+                    self._unsorted.add(name)
+                group[key] = server
+                continue
+            group.pop(key, None)
+            if not group:
+                del self._groups[name]
+                self._own.remove(name)
 
     def decided(self, batch: Sequence[Change]) -> tuple[Line, Sequence[Answer]]:
         """The commit of all changes of a batch, one after the other, and an answer for each. Nothing is changed yet."""

@@ -1,11 +1,11 @@
 """The Store contract made visible: a lock, a dict and a number. Nothing survives the process."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from domain.history import Entry, entry_key
-from domain.server import Server
-from storage import Commit, Records, Snapshot, Span
+from domain.server import Server, server_key
+from storage import Changes, Commit, Records, Snapshot, Span
 from storage.contract import EVERYTHING, Decide
 
 
@@ -27,15 +27,15 @@ class MemoryStore:
         with self._lock:
             before = {key: self.get(key) for key in keys}
             decision = decide(before, self._snapshot.revision + 1)
-            records = _sorted({**self._snapshot.records, **decision.records})
-            self._snapshot = Snapshot(self._snapshot.revision + len(keys), records)
+            records = {**self._snapshot.records, **decision.records}
+            self._snapshot = snapshot_of(self._snapshot.revision + len(keys), records)
             self._history += decision.history
             return Commit(before, decision.records)
 
     def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
         with self._lock:
-            records = _sorted({**self._snapshot.records, **records})
-            self._snapshot = Snapshot(max(self._snapshot.revision + 1, revision), records)
+            records = {**self._snapshot.records, **records}
+            self._snapshot = snapshot_of(max(self._snapshot.revision + 1, revision), records)
             self._history += history
 
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
@@ -57,6 +57,11 @@ class MemoryStore:
         """Nothing is held between two calls."""
 
 
-def _sorted(records: Mapping[str, Server | None]) -> dict[str, Server]:
-    present = [(key, server) for key, server in records.items() if server is not None]
-    return dict(sorted(present, key=lambda item: (item[1]["server_group"], item[1]["host"])))
+def snapshot_of(revision: int, records: Changes) -> Snapshot:
+    """The snapshot that holds these records; None for one that is gone."""
+    groups = dict[str, dict[str, Server]]()
+    present = [server for server in records.values() if server is not None]
+    for server in sorted(present, key=lambda server: (server["server_group"], server["host"])):
+        key = server_key(server["server_group"], server["host"])
+        groups.setdefault(server["server_group"], {})[key] = server
+    return Snapshot(revision, groups)

@@ -1,5 +1,6 @@
 """What one process knows of the database: the fleet in memory, and what was changed since it last asked."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -115,6 +116,7 @@ class Replica:
         after = ""
         while rows := self._database.rows(_PAGE, [after, PAGE]):
             known.apply(rows)
+            gc.freeze()  # records form no circles: to look for some in a million takes seconds, again and again
             after = rows[-1][0]
         return known
 

@@ -126,14 +126,14 @@ def running(
         process.wait()
 
 
-def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes], seconds: float = START_SECONDS) -> None:
     """Return once the URL is answered by whatever status. Raises RuntimeError if the process ends first."""
     address = urlsplit(url)
 
     def answers() -> bool:
         if process.poll() is not None:
             raise RuntimeError("The service did not start.")
-        with contextlib.closing(HTTPConnection(address.netloc, timeout=START_SECONDS)) as connection:
+        with contextlib.closing(HTTPConnection(address.netloc, timeout=seconds)) as connection:
             try:
                 connection.request("GET", address.path)
                 connection.getresponse()
@@ -141,12 +141,12 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
                 return False
             return True
 
-    wait_until(answers, "the service answers")
+    wait_until(answers, "the service answers", seconds=seconds)
 
 
-def wait_until(condition: Callable[[], bool], what: str, pause: float = 0.02) -> None:
+def wait_until(condition: Callable[[], bool], what: str, pause: float = 0.02, seconds: float = START_SECONDS) -> None:
     """Return once the condition holds. Raises RuntimeError, with what was waited for, if it never does."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(f"Waited in vain until {what}.")

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import pytest
 
 from domain.history import Entry
-from storage import Changes, Decision, Snapshot, Span, Store
+from storage import Changes, Decision, Span, Store
 from storage.json_file import JsonFileStore
-from tests.memory_store import MemoryStore
+from tests.memory_store import MemoryStore, snapshot_of
 from tests.storage.records import (
     at_once,
     count,
@@ -49,7 +49,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
-    assert store.snapshot() == Snapshot(0, {})
+    assert store.snapshot() == snapshot_of(0, {})
     assert store.get("web/web-01") is None
 
 
@@ -172,12 +172,22 @@ def test_a_snapshot_is_sorted_by_group_and_then_by_host(store: Store) -> None:
     assert list(store.snapshot().records) == ["A/x", *keys]
 
 
+def test_a_snapshot_knows_the_servers_of_each_group_that_has_some(store: Store) -> None:
+    put(store, server("b/y"), server("a/z"), server("c/x"), server("b/x"), server("a-b/x"))
+    remove(store, "c/x")
+    snapshot = store.snapshot()
+    assert {name: list(records) for name, records in snapshot.groups.items()} == {
+        "a": ["a/z"], "a-b": ["a-b/x"], "b": ["b/x", "b/y"],
+    }  # fmt: skip
+    assert list(snapshot.of({"b", "c", "a"})) == ["a/z", "b/x", "b/y"]
+
+
 def test_a_snapshot_stays_as_it_was_when_later_commits_come(store: Store) -> None:
     put(store, server("a/x", status="synced"), server("b/x"))
     snapshot = store.snapshot()
     put(store, server("a/x", status="failed"), server("c/x"))
     remove(store, "b/x")
-    assert snapshot == Snapshot(2, {"a/x": server("a/x", status="synced"), "b/x": server("b/x")})
+    assert snapshot == snapshot_of(2, {"a/x": server("a/x", status="synced"), "b/x": server("b/x")})
 
 
 def test_the_same_reading_gives_the_same_object_until_something_changes(store: Store) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Snapshot, Store, json_file
+from storage import Store, json_file
 from storage.history import HistoryFile
 from storage.journal import Journal
+from tests.memory_store import snapshot_of
 from tests.storage.child import V1_BYTES, v1_store
 from tests.storage.records import files, keep_in_journal, note, opened, put, server, told, until, write_the_file
 
@@ -62,7 +63,7 @@ def _assert_nothing_can_be_stored(store: Store, path: Path, cause: str) -> None:
 def _assert_all_is_well_again(store: Store, path: Path) -> None:
     put(store, server("c/x"))
     store.check()
-    expected = Snapshot(3, {key: server(key) for key in ("a/x", "b/x", "c/x")})
+    expected = snapshot_of(3, {key: server(key) for key in ("a/x", "b/x", "c/x")})
     assert store.snapshot() == expected
     assert opened(path).snapshot() == expected
     assert list(json.loads(path.read_bytes())["servers"]) == ["a/x", "b/x", "c/x"]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from domain.server import FIELDS
-from storage import Decision, Snapshot
+from storage import Decision
+from tests.memory_store import snapshot_of
 from tests.storage.records import NOW, files, opened, put, remove, server
 
 SIXTEEN = {
@@ -30,7 +31,7 @@ def _file(path: Path, **members: Any) -> None:
 
 def test_opening_and_reading_make_no_file(path: Path) -> None:
     store = opened(path)
-    assert store.snapshot() == Snapshot(0, {})
+    assert store.snapshot() == snapshot_of(0, {})
     assert store.get("a/x") is None
     assert list(path.parent.iterdir()) == []
 
@@ -57,7 +58,7 @@ def test_an_empty_fleet_is_json_too(path: Path) -> None:
     put(store, server("a/x"))
     remove(store, "a/x")
     assert json.loads(path.read_bytes()) == {"version": "2.0", "revision": 2, "servers": {}}
-    assert opened(path).snapshot() == Snapshot(2, {})
+    assert opened(path).snapshot() == snapshot_of(2, {})
 
 
 def test_the_file_shows_a_change_as_soon_as_it_is_answered(path: Path) -> None:
@@ -94,7 +95,7 @@ def test_two_stores_on_one_file_see_each_other_at_once_in_turn(path: Path) -> No
 def test_a_file_without_content_is_an_empty_store(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     store = opened(path)
-    assert store.snapshot() == Snapshot(0, {})
+    assert store.snapshot() == snapshot_of(0, {})
     put(store, server("a/x"))
     assert opened(path).get("a/x") == server("a/x")
 
@@ -106,7 +107,7 @@ def test_a_file_removed_while_running_is_an_empty_store_that_gives_no_revision_t
     assert store.snapshot().records == {}
     store.check()
     put(store, server("c/x"))
-    assert opened(path).snapshot() == Snapshot(3, {"c/x": server("c/x")})
+    assert opened(path).snapshot() == snapshot_of(3, {"c/x": server("c/x")})
 
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_file_edited_by_hand_is_taken_over_whatever_its_layout(path: Path) -> 
     shuffled = {"servers": dict(reversed(value["servers"].items())), "revision": 3, "version": "2.0"}
     path.write_text(json.dumps(shuffled, indent=4))
 
-    assert store.snapshot() == Snapshot(3, {"b/x": server("b/x", branch="by hand"), "c/x": server("c/x")})
+    assert store.snapshot() == snapshot_of(3, {"b/x": server("b/x", branch="by hand"), "c/x": server("c/x")})
     put(store, server("d/x"))
     assert list(json.loads(path.read_bytes())["servers"]) == ["b/x", "c/x", "d/x"]
     assert opened(path).get("b/x") == server("b/x", branch="by hand")
@@ -165,7 +166,9 @@ def test_a_line_edited_in_place_is_taken_over(path: Path) -> None:
     edited = path.read_text().replace('"branch":"main"', '"branch":"next"', 1)
     path.with_name("edited").write_text(edited)
     path.with_name("edited").replace(path)
-    assert store.snapshot() == Snapshot(2, {"a/x": server("a/x", branch="next"), "b/x": server("b/x", branch="main")})
+    assert store.snapshot() == snapshot_of(
+        2, {"a/x": server("a/x", branch="next"), "b/x": server("b/x", branch="main")}
+    )
 
 
 def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice(path: Path) -> None:
@@ -176,7 +179,7 @@ def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice
     for _ in range(3):
         put(store, server("a/x"), server("b/x"))
     backup.replace(path)
-    assert store.snapshot() == Snapshot(7, {"a/x": server("a/x")})
+    assert store.snapshot() == snapshot_of(7, {"a/x": server("a/x")})
     given = list[int]()
 
     def decide(_before: object, revision: int) -> Decision:
@@ -252,3 +255,12 @@ def test_times_of_a_record_are_kept_as_they_are(path: Path) -> None:
     again = opened(path).get("a/x")
     assert again is not None
     assert (again["last_cron_check"], again["last_pipeline_run"], again["timestamp"]) == (NOW, None, NOW)
+
+
+def test_a_snapshot_copies_only_the_groups_that_were_changed(path: Path) -> None:
+    store = opened(path)
+    put(store, server("a/x"), server("b/x"))
+    groups = store.snapshot().groups
+    put(store, server("b/x", status="failed"))
+    assert store.snapshot().groups["a"] is groups["a"]
+    assert store.snapshot().groups["b"] != groups["b"]
