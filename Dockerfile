@@ -8,13 +8,15 @@ RUN pip install --no-cache-dir -r requirements.txt -r requirements-postgres.txt
 
 # The service reads its version from the changelog.
 COPY access.py app.py cli.py config.py gunicorn.conf.py legacy.py operations.py transfer.py CHANGELOG.md ./
+COPY agent/ agent/
+COPY deploy/make_agent.py deploy/
 COPY domain/ domain/
 COPY storage/ storage/
 COPY web/ web/
 
 # The code belongs to root, so the service cannot change it; a checkout under a strict umask must still be readable.
 # A new volume takes its owner from the folder that it covers.
-RUN chmod -R a+rX . && install -d -o 10001 -g 10001 /data
+RUN python deploy/make_agent.py && chmod -R a+rX . && install -d -o 10001 -g 10001 /data
 VOLUME /data
 
 # Who reports needs a token: docker exec NAME flask token create --label NAME --scope pipeline

@@ -5,14 +5,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit demo bench bench-peers clean
+.PHONY: help run agent test lint audit demo bench bench-peers clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/run.done ## serve on BIND (default 127.0.0.1:5000) with data/status.json
+run: $(VENV)/run.done dist/gitops-agent.pyz ## serve on BIND (default 127.0.0.1:5000) with data/status.json
 	@mkdir -p data
 	STATUS_STORE="$${STATUS_STORE:-data/status.json}" $(BIN)/gunicorn --bind $(BIND)
+
+agent: dist/gitops-agent.pyz ## build the agent as one file, which GET /agent hands out
 
 test: $(VENV)/dev.done ## run every test
 	$(BIN)/python -m pytest
@@ -36,8 +38,11 @@ bench-peers: ## install what bench measures with and against, on Debian and as r
 	apt-get install -y --no-install-recommends wrk prometheus-pushgateway etcd-server
 
 clean: ## remove the virtual environment and every cache; the data stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+dist/gitops-agent.pyz: deploy/make_agent.py $(wildcard agent/*.py)
+	$(PYTHON) deploy/make_agent.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "GitOps Status needs Python 3.11 or newer; set PYTHON=python3.12 or the like.")'

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -20,6 +21,7 @@ from storage import Store, open_store, open_tokens
 from transfer import Place
 from web import (
     about,
+    agent,
     badge,
     errors,
     headers,
@@ -37,6 +39,8 @@ from web import (
 )
 from web.access import Guard
 from web.address import BehindProxies
+
+AGENT = Path(__file__).with_name("dist") / "gitops-agent.pyz"  # by `make agent`
 
 
 def create_app(
@@ -94,6 +98,7 @@ def create_app(
         metrics.routes(store, now, measured),
         pages.routes(store, settings, now),
         about.routes(guard),
+        agent.routes(AGENT),
         tokens.routes(access, settings, now),
         session.routes(access, guard, settings, now),
     ):

@@ -124,6 +124,15 @@ send GET /docs
 is 200
 has_header Content-Type text/html
 
+send GET /agent 2> /dev/null  # bash warns of the NUL bytes in it
+if [ "$code" = 404 ]; then
+    echo 'note  the agent was not built there: make agent'
+else
+    is 200
+    has_header Content-Type application/zip
+    has_header Content-Disposition gitops-agent
+fi
+
 send GET /metrics
 is 200
 has_header Content-Type 'text/plain; version=0.0.4'

@@ -4,10 +4,12 @@ import argparse
 import sys
 from typing import List, Optional
 
-from agent import __version__
+from agent import __version__, report
 from agent.errors import AgentError
 
-COMMANDS = {}  # type: ignore[var-annotated]
+COMMANDS = {
+    "report": report,
+}
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -33,6 +33,8 @@ def write_json(path: str, value: Any, mode: int = 0o644) -> None:
         os.replace(temporary, path)
         sync_folder(os.path.dirname(path))
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise AgentError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 

@@ -1,6 +1,5 @@
 """What a run says, a line each: words for a person, or JSON objects for a log system."""
 
-import io
 import json
 import sys
 import threading
@@ -9,16 +8,12 @@ from typing import Any
 
 
 class Log:
-    """Writes lines to the standard output, from any thread, whatever the locale is."""
+    """Writes lines to the standard output, or to `out`, from any thread, whatever the locale is."""
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, out: Any = None) -> None:
         self._as_json = as_json
         self._alone = threading.Lock()
-        # Under cron the locale is C, and Python 3.6 would refuse to print an umlaut.
-        self._out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", "backslashreplace", write_through=True)
-
-    def __del__(self) -> None:
-        self._out.detach()  # the buffer is not ours to close
+        self._out = (out or sys.stdout).buffer
 
     def info(self, message: str, **more: Any) -> None:
         """Something was done."""
@@ -40,4 +35,6 @@ class Log:
             known = "".join(f" [{value}]" for value in more.values())
             line = f"{moment} {level.upper():7}{known} {message}"
         with self._alone:
-            self._out.write(line + "\n")
+            # Under cron the locale is C, and Python 3.6 would refuse to print an umlaut.
+            self._out.write((line + "\n").encode("utf-8", "backslashreplace"))
+            self._out.flush()

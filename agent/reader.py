@@ -11,6 +11,7 @@ from agent.errors import ConfigError
 
 PLACES = ("gitops-config.json", "/etc/gitops-agent.json")  # the seed's name in this folder, then that of the machine
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,252}\Z")  # the service's rule for groups and hosts
+ADDRESS = re.compile(r"https?://[^/\s@]+(/\S*)?\Z")  # without a password: logs name it
 MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)  # what cron can say evenly
 
 
@@ -196,7 +197,7 @@ class _Reader:
 
     def _url(self, given: Dict[str, Any], key: str, default: str, where: str = "") -> str:
         value = self._text(given, key, where, default).rstrip("/")
-        if value and not re.match(r"https?://[^/\s@]+(/\S*)?\Z", value):
+        if value and not ADDRESS.match(value):
             self.problems.append(f"{where}{key} must begin with http:// or https:// and hold no password.")
         return value
 

@@ -1,11 +1,14 @@
-"""What tests of several rings share: a database."""
+"""What tests of several rings share: a database, and the agent as one file."""
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.postgres import fresh_schema, postgres_server
+from tests.process.service import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,10 @@ def database(database_server: str) -> Iterator[str]:
     """The URL of an empty database, as STATUS_STORE takes it."""
     with fresh_schema(database_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def agent_file() -> Path:
+    """The agent as `make agent` builds it and GET /agent hands it out."""
+    subprocess.run(["make", "agent"], cwd=ROOT, check=True, capture_output=True)
+    return ROOT / "dist/gitops-agent.pyz"

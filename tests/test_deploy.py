@@ -107,9 +107,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     app, data = tmp_path_factory.mktemp("app"), tmp_path_factory.mktemp("data")
     for source, target in copies():
         for file in filter(reaches_the_builder, files(source)):
-            copy = app / target / file.relative_to(source if source.is_dir() else ROOT)
+            copy = app / target / (file.relative_to(source) if source.is_dir() else file.name)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
+    python, build = dict(DOCKERFILE)["RUN"].split(" && ")[0].split()
+    assert python == "python"
+    subprocess.run([sys.executable, build], cwd=app, check=True)
     address = f"127.0.0.1:{free_port()}"
     command, *arguments = json.loads(in_image("CMD"))
     environment = {"PATH": os.defpath, "STATUS_STORE": str(data / "status.json")}
@@ -150,7 +153,10 @@ def test_the_kustomization_names_every_manifest() -> None:
 def test_the_image_holds_all_that_the_service_needs_and_nothing_else() -> None:
     modules = set(ROOT.glob("*.py"))
     packages = {ROOT / name for module in modules for name in imports(module) if (ROOT / name).is_dir()}
-    others = {ROOT / name for name in ("CHANGELOG.md", "requirements.txt", "requirements-postgres.txt")}
+    others = {
+        ROOT / name
+        for name in ("CHANGELOG.md", "requirements.txt", "requirements-postgres.txt", "agent", "deploy/make_agent.py")
+    }
     needed = modules | packages | others
     assert {source for source, _ in copies()} == needed
 
@@ -173,6 +179,7 @@ def test_the_service_runs_from_what_is_copied_alone(service: str) -> None:
     for file in (ROOT / "web/static").iterdir():
         assert requests.get(f"{service}/static/{file.name}", timeout=10).status_code == 200
     assert requests.get(f"{service}/ready", timeout=10).status_code == 200
+    assert requests.get(f"{service}/agent", timeout=10).headers["Content-Type"] == "application/zip"
 
 
 def test_the_health_check_tells_a_living_service_from_a_dead_one(service: str) -> None:

@@ -37,6 +37,7 @@ class About(TypedDict):
     metrics: str
     openapi: str
     docs: str
+    agent: str
     problems: str
 
 
@@ -60,6 +61,7 @@ ABOUT: About = {
     "metrics": "/metrics",
     "openapi": "/openapi.json",
     "docs": "/docs",
+    "agent": "/agent",
     "problems": "/problems",
 }
 

@@ -66,7 +66,7 @@ class Walk:
 
 
 @pytest.fixture(scope="module", params=["open", "all"])
-def walked(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Walk:
+def walked(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, agent_file: Path) -> Walk:  # noqa: ARG001 built
     """One walk, with a token, over a service that knows a server of each dialect."""
     legacy = {"repo": "rsyslog", "server": "rsyslog-lab", "sync_status": "SYNCED", "drift_count": 0}
     report = {"server_group": "nginx-prod", "host": "nginx-01", "status": "failed"}

@@ -1,6 +1,7 @@
 """README.md does what it says."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,26 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from config import PREFIX, Settings
+from config import PREFIX, VERSION, Settings
 from tests.process.service import ROOT, running
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.usefixtures("agent_file")
 def test_every_curl_of_the_readme_works_in_its_order(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         script = "\n".join(block for block in BLOCKS if "curl" in block).replace("http://localhost:5000", service.url)
         assert script.count("curl") == README.count("curl ")
         script = script.replace("data/status.json", str(service.store))
         script = script.replace(".venv/bin/flask", f"{sys.executable} -m flask")
+        script = script.replace("/usr/local/bin", str(tmp_path)).replace("-fsSL", "-L")
         result = subprocess.run(
             ["bash", "-e", "-c", script.replace("curl ", "curl -sS --fail-with-body -w '\\n%{http_code}\\n' ")],
-            cwd=ROOT, capture_output=True, text=True, check=False,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     codes = re.findall(r"^\d{3}$", result.stdout, re.MULTILINE)
-    assert codes == ["201", *["200"] * 10, "204", "201", "200"]
+    assert codes == ["201", *["200"] * 10, "204", "200", "201", "200"]
+    assert f"\n{VERSION}\n" in result.stdout  # of the agent
 
 
 def test_the_file_is_read_as_the_readme_shows(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class Asked:
 
 # Written from the contract. That no route is missing, a test below compares with the document.
 TABLE = [
-    *(Asked("get", path, None) for path in ("/health", "/ready", "/openapi.json", "/docs", "/login")),
+    *(Asked("get", path, None) for path in ("/health", "/ready", "/openapi.json", "/docs", "/agent", "/login")),
     *(Asked("get", path, "read") for path in ("/metrics", "/api/status")),
     *(
         Asked("get", path, "read", "filter")

@@ -31,6 +31,7 @@ def assert_safe(answer: Answer) -> None:
     assert headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin" if is_picture else "same-origin"]
     assert headers["Content-Type"].split(";")[0] in {
         "application/json", "text/html", "text/plain", "text/css", "text/javascript", "image/svg+xml",
+        "application/zip",
     }  # fmt: skip
     if answer.status >= 400:
         assert headers["Cache-Control"] == "no-store"

@@ -1,0 +1,131 @@
+"""The agent as an operator has it: a process of its own, beside real git and a real service."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.process.service import ROOT
+
+AGENT = (sys.executable, "-m", "agent")
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Runs the agent as cron does: a short PATH, the locale C, and nothing of the tester's own settings.
+
+    `folder` is its HOME; `bin` there comes first on PATH, for programs that record how they are called. Where its state
+    goes a config or an option has to say, as it is a folder of the machine for root.
+    """
+
+    folder: Path
+    program: Sequence[str] = AGENT
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run it to its end; `env` adds to its environment, `input` is given to it, `cwd` is where it starts."""
+        environment = {**self.environment(), **options.pop("env", {})}
+        return subprocess.run(
+            [*self.program, *map(str, arguments)],
+            env=environment, capture_output=True, encoding="utf-8", timeout=SECONDS, check=False,
+            **{"cwd": self.folder, **options},
+        )  # fmt: skip
+
+    def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+        """Start it and go on."""
+        environment = {**self.environment(), **options.pop("env", {})}
+        return subprocess.Popen(
+            [*self.program, *map(str, arguments)],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+            **{"cwd": self.folder, **options},
+        )  # fmt: skip
+
+    def environment(self) -> dict[str, str]:
+        """What it finds in its environment."""
+        return {**git_environment(self.folder), "LC_ALL": "C", "PYTHONPATH": str(ROOT), **self.more}
+
+
+def git_environment(folder: Path) -> dict[str, str]:
+    """Git with an author, and with no settings but those of the repository itself."""
+    return {
+        "PATH": f"{folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(folder),
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+        "GIT_AUTHOR_NAME": "Ada",
+        "GIT_AUTHOR_EMAIL": "ada@example.com",
+        "GIT_COMMITTER_NAME": "Ada",
+        "GIT_COMMITTER_EMAIL": "ada@example.com",
+    }
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a repository; gives what it printed."""
+    environment = git_environment(folder)
+    done = subprocess.run(
+        ["git", "-C", folder, *arguments], env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files, with their folders."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A repository that a developer pushes to, and the clone on the server that is deployed from it."""
+
+    work: Path
+    clone: Path
+
+    def push(self, files: Mapping[str, str], message: str = "Change", remove: Sequence[str] = ()) -> str:
+        """Commit files and push them, as a developer does; gives the commit."""
+        write(self.work, files)
+        for name in remove:
+            (self.work / name).unlink()
+        git(self.work, "add", "--all")
+        git(self.work, "commit", "--quiet", "--allow-empty", "--message", message)
+        git(self.work, "push", "--quiet", "origin", "HEAD:main")
+        return git(self.work, "rev-parse", "HEAD")
+
+
+def remote(folder: Path, files: Mapping[str, str]) -> Remote:
+    """A bare repository with a first commit on `main`, a developer's clone and the server's."""
+    bare, work, clone = folder / "remote.git", folder / "work", folder / "clone"
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    git(folder, "clone", "--quiet", str(bare), str(work))
+    made = Remote(work, clone)
+    made.push(files, "First")
+    git(folder, "clone", "--quiet", str(bare), str(clone))
+    return made
+
+
+def config(path: Path, **members: Any) -> Path:
+    """Write a config file; gives its path."""
+    path.write_text(json.dumps(members, indent=2))
+    return path
+
+
+def ask(url: str, method: str = "GET") -> Any:
+    """What the service answers, as a value."""
+    address = urlsplit(url)
+    connection = HTTPConnection(address.netloc, timeout=20)
+    try:
+        connection.request(method, f"{address.path}?{address.query}")
+        body = connection.getresponse().read()
+        return json.loads(body) if body else None
+    finally:
+        connection.close()

@@ -1,0 +1,28 @@
+"""What tests of the agent share: the agent itself, and a service to report to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.agents import Agent
+from tests.process.service import Service, running
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    """The agent, with its HOME and state in this test's folder."""
+    return Agent(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that all tests report to, so each needs server groups of its own (`group`)."""
+    with running(tmp_path_factory.mktemp("service"), workers=1) as service:
+        yield service
+
+
+@pytest.fixture
+def group(request: pytest.FixtureRequest) -> str:
+    """A server group of this test only."""
+    return "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:200]

@@ -1,0 +1,92 @@
+"""The built file, under every Python from 3.6 on that this machine has."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent import __version__
+from tests.agent.agents import Agent, ask
+from tests.process.service import Service
+
+OLDEST = (3, 6)
+
+
+def pythons() -> dict[str, str]:
+    """A program a version: those on PATH, those of pyenv, and the one that runs this test."""
+    roots = [os.environ.get("PYENV_ROOT")]
+    if shutil.which("pyenv"):
+        roots.append(subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False).stdout.strip())
+    places = [place for root in filter(None, roots) for place in Path(root).glob("versions/*/bin")]
+    places += [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
+    found = {".".join(map(str, sys.version_info[:2])): sys.executable}
+    for program in (path for place in places for path in sorted(place.glob("python3.*"))):
+        if not re.fullmatch(r"python3\.\d+", program.name) or program.name[6:] in found:
+            continue
+        if version := _version(program):
+            found.setdefault(version, str(program))
+    return {version: found[version] for version in sorted(found, key=lambda version: int(version.split(".")[1]))}
+
+
+def _version(program: Path) -> str | None:
+    """3.6 and the like; None for what does not run or is older. A shim of pyenv may stand for no Python at all."""
+    command = [str(program), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    except OSError:
+        return None
+    version = done.stdout.strip()
+    return version if done.returncode == 0 and tuple(map(int, version.split("."))) >= OLDEST else None
+
+
+PYTHONS = pythons()
+
+
+def says_its_version(agent: Agent, service: Service, group: str) -> None:  # noqa: ARG001
+    """`--version`."""
+    done = agent("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
+
+
+def reports(agent: Agent, service: Service, group: str) -> None:
+    """`report`, with names that are no ASCII and none that are no UTF-8."""
+    state = ("--state-dir", agent.folder / "state", "--url", service.url, "--server-group", group, "--host", "a")
+    name = os.fsdecode(b"/etc/\xc3\xbc-\xff.conf")
+    done = agent("report", "cron", *state, "--changed-file", name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert ask(f"{service.url}/status/{group}/a")["changed_files"] == ["/etc/ü-\\xff.conf"]
+    nowhere = ("--url", f"{service.url}/nowhere")
+    done = agent("report", "pipeline", *state, *nowhere, "--status", "failed", "--commit-message", "Größe")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "There is no GitOps Status at that address." in done.stderr
+    assert agent("report", "cron", *state).returncode == 0
+    assert ask(f"{service.url}/status/{group}/a")["commit_message"] == "Größe"
+
+
+# What each Python has to do: a line for each command that there is.
+DEEDS: list[Callable[[Agent, Service, str], None]] = [says_its_version, reports]
+
+
+def test_the_python_of_this_test_is_among_them_and_all_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine with few of them proves little, so the output says which there were."""
+    with capsys.disabled():
+        sys.stdout.write(f"\nThe agent is run by Python {', '.join(PYTHONS)}.\n")
+    assert "{}.{}".format(*sys.version_info) in PYTHONS
+
+
+@pytest.fixture(params=PYTHONS)
+def built(request: pytest.FixtureRequest, tmp_path: Path, agent_file: Path) -> Agent:
+    """The file as one Python runs it; a warning is an error."""
+    return Agent(tmp_path, (PYTHONS[request.param], "-W", "error", str(agent_file)))
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
+def test_the_file_does_the_same_under_every_python(
+    deed: Callable[[Agent, Service, str], None], built: Agent, service: Service, group: str
+) -> None:
+    deed(built, service, group)
