@@ -4,11 +4,13 @@ import argparse
 import sys
 from typing import List, Optional
 
-from agent import __version__, report
+from agent import __version__, doctor, install, report
 from agent.errors import AgentError
 
 COMMANDS = {
     "report": report,
+    "install": install,
+    "doctor": doctor,
 }
 
 

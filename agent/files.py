@@ -21,13 +21,17 @@ def read_json(path: str, default: Any) -> Any:
 
 
 def write_json(path: str, value: Any, mode: int = 0o644) -> None:
+    """Write a value for `read_json`, as `write_text` does."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n", mode)
+
+
+def write_text(path: str, text: str, mode: int = 0o644) -> None:
     """Write a file that is the old one or the new one at every moment, and on disk when this returns."""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         make_folder(os.path.dirname(path))
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=2, sort_keys=True)
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

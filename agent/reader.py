@@ -15,9 +15,14 @@ ADDRESS = re.compile(r"https?://[^/\s@]+(/\S*)?\Z")  # without a password: logs 
 MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)  # what cron can say evenly
 
 
+def find() -> str:
+    """Where the config is, if nobody says: the first of PLACES that is there."""
+    return next((place for place in PLACES if os.path.exists(place)), PLACES[-1])
+
+
 def load(path: Optional[str] = None) -> Config:
-    """The config at a path, or at the first of PLACES that is there. Raises ConfigError with a sentence a problem."""
-    path = path or next((place for place in PLACES if os.path.exists(place)), PLACES[-1])
+    """The config at a path, else where `find` sees one. Raises ConfigError with a sentence a problem."""
+    path = path or find()
     try:
         with open(path, encoding="utf-8") as file:
             about = os.fstat(file.fileno())

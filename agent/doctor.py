@@ -1,0 +1,131 @@
+"""Say in words what is wrong: config, git, make, URL, token, clock."""
+
+import argparse
+import os
+import time
+import urllib.error
+import urllib.request
+from email.utils import parsedate_to_datetime
+from typing import Callable, Iterator, Optional, Tuple
+
+from agent.config import Config, Target, make_target
+from agent.delivery import REFUSED, Service
+from agent.errors import FAILED, OK, AgentError, GitError
+from agent.files import make_folder
+from agent.git import Repository
+from agent.log import Log
+from agent.programs import run
+from agent.reader import find, load
+from agent.text import shown, tail
+
+SECONDS = 10
+MOST_OFF = 60  # seconds that nobody notices
+
+Finding = Tuple[str, str]  # what was looked at, and what is wrong with it, "" for nothing
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("--config", metavar="PATH", help="the config to look at")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Look at everything, whatever is wrong with one thing."""
+    path = options.config or find()
+    config = load(path)
+    log, status = Log(config.log == "json"), OK
+    log.info(f"The config {path}: well.")
+    for what, problem in _findings(config):
+        if problem:
+            status = FAILED
+            log.error(f"{what}: {problem}")
+        else:
+            log.info(f"{what}: well.")
+    return status
+
+
+def _findings(config: Config) -> Iterator[Finding]:
+    yield f"The state folder {config.state_dir}", _problem(lambda: _state(config.state_dir))
+    for target in config.targets:
+        yield from _of_repository(target, config.deploy_every > 0)
+    if not config.status_url:
+        yield "The service", "there is no statusUrl, so nothing is reported."
+        return
+    service = Service(config.status_url, config.token_file)
+    if config.token_file:
+        is_open = service.has_open_token_file()
+        yield f"The token file {config.token_file}", "others can read or write it: chmod 600 it." if is_open else ""
+    for kind, every in (("pipeline", config.deploy_every), ("cron", config.check_every)):
+        if every:
+            # Nobody takes a report that holds nothing, and who may not report hears that first.
+            outcome = service.take(kind, {})
+            is_well = outcome.verdict == REFUSED
+            yield f"{kind.title()} reports to {config.status_url}", "" if is_well else outcome.sentence
+    yield "The clock", _clock(config.status_url)
+
+
+def _of_repository(target: Target, is_deployed: bool) -> Iterator[Finding]:
+    repo, git = target.deployment_repo, Repository(target.deployment_repo, target.git_timeout)
+    problem = _problem(lambda: git.commit() and "")
+    yield f"The clone {repo}", problem
+    if problem:
+        return
+    yield f"Its branch {git.branch()}", _problem(lambda: git.commit("@{upstream}") and "")
+    yield "Its remote", _problem(git.fetch)
+    if not is_deployed:
+        return
+    yield "Its history", _problem(lambda: _history(git))
+    yield "Its files", _problem(lambda: _edits(git))
+    yield "Its .gitignore", _problem(lambda: _ignored(git))
+    for name in ["gitopsAll", *map(make_target, target.services)]:
+        yield f"Its make {name}", _problem(lambda name=name: _makes(target, name))  # type: ignore[misc]
+
+
+def _problem(look: Callable[[], Optional[str]]) -> str:
+    try:
+        return look() or ""
+    except AgentError as error:
+        return str(error)
+
+
+def _state(folder: str) -> str:
+    make_folder(folder)
+    return "" if os.access(folder, os.W_OK) else "it cannot be written to: run the agent as its owner."
+
+
+def _history(git: Repository) -> str:
+    ours = git.git("rev-list", "--count", "@{upstream}..HEAD").decode("ascii").strip()
+    return "" if ours == "0" else f"{ours} commits here are not on the remote's branch, so nothing can be pulled."
+
+
+def _edits(git: Repository) -> str:
+    edited = [os.fsdecode(name) for name in git.git("diff", "--name-only", "-z", "HEAD", "--").split(b"\0") if name]
+    names = ", ".join(shown(name) for name in edited[:5])
+    return f"{len(edited)} were edited by hand, which can stop a pull: {names}." if edited else ""
+
+
+def _ignored(git: Repository) -> str:
+    try:
+        git.git("check-ignore", "--quiet", "--", ".gitops_checksums.json")
+    except GitError:
+        return ".gitops_checksums.json is not ignored: add it."
+    return ""
+
+
+def _makes(target: Target, name: str) -> str:
+    done = run(["make", "--dry-run", "--", name], target.deployment_repo, SECONDS)
+    return f"it {done.why}: {tail(done.errors.decode('utf-8', 'backslashreplace'), 500)}" if done.code else ""
+
+
+def _clock(url: str) -> str:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=SECONDS) as answer:  # nosec B310
+            theirs = parsedate_to_datetime(answer.headers.get("Date") or "").timestamp()
+    except (OSError, ValueError, TypeError):
+        return "nobody there says what time it is."
+    off = time.time() - theirs
+    return (
+        f"it is {abs(off):.0f} seconds {'ahead of' if off > 0 else 'behind'} the service's."
+        if abs(off) > MOST_OFF
+        else ""
+    )
