@@ -1,13 +1,15 @@
 """The command `gitops-agent` (docs/AGENT.md)."""
 
 import argparse
+import signal
 import sys
-from typing import List, Optional
+from typing import Any, List, Optional
 
-from agent import __version__, doctor, install, report
+from agent import __version__, check, doctor, install, report
 from agent.errors import AgentError
 
 COMMANDS = {
+    "check": check,
     "report": report,
     "install": install,
     "doctor": doctor,
@@ -24,6 +26,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         lines = (module.__doc__ or "").splitlines()
         module.add_arguments(commands.add_parser(name, help=lines[0], description=lines[0]))
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
     try:
         return int(COMMANDS[options.command].command(options))
     except AgentError as error:
@@ -31,6 +34,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return error.status
     except KeyboardInterrupt:
         return 130
+
+
+def _end(number: int, _: Any) -> None:
+    """Leave by an exception, so that whatever was started is ended too."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What git says about the repository that is deployed from."""
 
 import os
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 from agent.errors import GitError
 from agent.programs import Done, run
@@ -28,8 +28,15 @@ class Repository:
         self.git("pull", "--ff-only", "--quiet", seconds=self._seconds)
 
     def fetch(self) -> None:
-        """Learn what the branch has become, and change no file."""
-        self.git("fetch", "--quiet", seconds=self._seconds)
+        """Learn what the branch has become, or that it is gone, and change no file."""
+        self.git("fetch", "--prune", "--quiet", seconds=self._seconds)
+
+    def upstream(self) -> str:
+        """The commit that the branch had at the remote when it was last fetched."""
+        try:
+            return self.commit("@{upstream}")
+        except GitError:
+            raise GitError(f"The clone {self.folder} is on no branch that the remote has.") from None
 
     def commit(self, name: str = "HEAD") -> str:
         """The full name of a commit; `@{upstream}` is what was last fetched of the branch."""
@@ -53,13 +60,13 @@ class Repository:
         """Whether a commit is there, as one that was forced away need not be."""
         return self._run(["cat-file", "-e", commit + "^{commit}"], LOCAL_SECONDS).code == 0
 
-    def git(self, *arguments: str, seconds: Optional[float] = None) -> bytes:
-        """What git answers."""
-        done = self._run(list(arguments), seconds or LOCAL_SECONDS)
+    def git(self, *arguments: str, seconds: Optional[float] = None, more: Optional[Dict[str, str]] = None) -> bytes:
+        """What git answers, with more in its environment."""
+        done = self._run(list(arguments), seconds or LOCAL_SECONDS, more)
         if done.code or done.is_late:
             said = tail((done.errors or done.output).decode("utf-8", "backslashreplace"), 1000)
             raise GitError("git {} {}{}".format(arguments[0], done.why, ": " + said if said else "."))
         return done.output
 
-    def _run(self, arguments: List[str], seconds: float) -> Done:
-        return run(["git", "-C", self.folder, *arguments], "/", seconds, QUIET)
+    def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:
+        return run(["git", "-C", self.folder, *arguments], "/", seconds, dict(QUIET, **(more or {})))

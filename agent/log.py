@@ -1,10 +1,11 @@
 """What a run says, a line each: words for a person, or JSON objects for a log system."""
 
+import copy
 import json
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Dict
 
 
 class Log:
@@ -14,6 +15,13 @@ class Log:
         self._as_json = as_json
         self._alone = threading.Lock()
         self._out = (out or sys.stdout).buffer
+        self._about: Dict[str, Any] = {}
+
+    def about(self, **more: Any) -> "Log":
+        """The same log, each of whose lines says this too."""
+        other = copy.copy(self)
+        other._about = dict(self._about, **more)
+        return other
 
     def info(self, message: str, **more: Any) -> None:
         """Something was done."""
@@ -27,13 +35,24 @@ class Log:
         """Something failed."""
         self._write("error", message, more)
 
+    def diff(self, diff: str) -> None:
+        """How a file differs: many lines for a person, one object for a log system."""
+        if self._as_json:
+            self._write("info", "diff", {"diff": diff})
+        else:
+            self._print(diff)
+
     def _write(self, level: str, message: str, more: Any) -> None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        more = dict(self._about, **more)
         if self._as_json:
             line = json.dumps(dict({"time": moment, "level": level, "message": message}, **more))
         else:
             known = "".join(f" [{value}]" for value in more.values())
-            line = f"{moment} {level.upper():7}{known} {message}"
+            line = f"{moment} {level.upper():7}{known} {message}".replace("\n", "\n    ")  # what is ours begins a line
+        self._print(line)
+
+    def _print(self, line: str) -> None:
         with self._alone:
             # Under cron the locale is C, and Python 3.6 would refuse to print an umlaut.
             self._out.write((line + "\n").encode("utf-8", "backslashreplace"))

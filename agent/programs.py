@@ -7,6 +7,7 @@ import threading
 from typing import Callable, Dict, List, NamedTuple, Optional, Union
 
 from agent.errors import AgentError
+from agent.text import named
 
 
 class Done(NamedTuple):
@@ -41,7 +42,7 @@ def run(
     """
     try:
         process = subprocess.Popen(  # nosec B603
-            ["/bin/sh", "-c", command] if isinstance(command, str) else command,
+            ["/bin/sh", "-c", named(command)] if isinstance(command, str) else command,
             cwd=folder,
             env=dict(os.environ, **(more or {})),
             stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional
 
 from agent.config import Check, Config, File, Target, host_name, make_target, state_dir
 from agent.errors import ConfigError
+from agent.text import named
 
 PLACES = ("gitops-config.json", "/etc/gitops-agent.json")  # the seed's name in this folder, then that of the machine
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,252}\Z")  # the service's rule for groups and hosts
@@ -161,6 +162,8 @@ class _Reader:
                 self.problems.append(f"{place}target is required: an absolute path.")
             if bool(file.source) == bool(file.command):
                 self.problems.append("{} needs a source or a command, and not both.".format(place.rstrip(".")))
+            if file.command and file.target.endswith("/"):
+                self.problems.append(f"{place}target must be a file, as the command prints one.")
             if file.mode and not re.match(r"[0-7]{3,4}\Z", file.mode):
                 self.problems.append(f'{place}mode must be octal digits such as "0644".')
             self._refuse_rest(one, place)
@@ -192,13 +195,13 @@ class _Reader:
         value = self._text(given, key, where)
         if value and not os.path.isabs(value):
             self.problems.append(f"{where}{key} must be an absolute path, as cron runs in another folder.")
-        return value
+        return named(value)
 
     def _relative(self, given: Dict[str, Any], key: str, where: str, default: str) -> str:
         value = self._text(given, key, where, default)
         if value and not _is_inside(value):
             self.problems.append(f"{where}{key} must be a path inside the repository.")
-        return value
+        return named(value)
 
     def _url(self, given: Dict[str, Any], key: str, default: str, where: str = "") -> str:
         value = self._text(given, key, where, default).rstrip("/")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.agents import Agent
+from tests.agent.servers import Server
 from tests.process.service import Service, running
 
 
@@ -26,3 +27,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def group(request: pytest.FixtureRequest) -> str:
     """A server group of this test only."""
     return "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:200]
+
+
+@pytest.fixture
+def server(tmp_path: Path, agent: Agent, service: Service, group: str) -> Server:
+    """A server with a clone of its own, on the board as `group`/web1."""
+    return Server(tmp_path, agent, service, group)

@@ -12,6 +12,7 @@ import pytest
 
 from agent import __version__
 from tests.agent.agents import Agent, ask
+from tests.agent.servers import Server
 from tests.process.service import Service
 
 OLDEST = (3, 6)
@@ -68,8 +69,22 @@ def reports(agent: Agent, service: Service, group: str) -> None:
     assert ask(f"{service.url}/status/{group}/a")["commit_message"] == "Größe"
 
 
+def checks(agent: Agent, service: Service, group: str) -> None:
+    """`check`, with files and a template, and letters that are no ASCII."""
+    server = Server(agent.folder, agent, service, group)
+    server.remote.push({"größe/ü.conf": "ä=1\n"})
+    target = agent.folder / "größe.conf"
+    target.write_text("ä=2\n")
+    for rule in ({"source": "größe/*"}, {"command": "cat größe/ü.conf"}):
+        server.members["files"] = [{**rule, "target": str(target), "mode": "0644"}]
+        done = server.check("--diff")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "-ä=1\n+ä=2\n" in done.stdout
+        assert server.verdict() == ("out_of_sync", [str(target)])
+
+
 # What each Python has to do: a line for each command that there is.
-DEEDS: list[Callable[[Agent, Service, str], None]] = [says_its_version, reports]
+DEEDS: list[Callable[[Agent, Service, str], None]] = [says_its_version, reports, checks]
 
 
 def test_the_python_of_this_test_is_among_them_and_all_are_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,100 @@
+"""Which files should be on this server, by the config and a commit."""
+
+import os
+from functools import partial
+from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
+
+from agent.commit import LINK, SUBMODULE, Commit
+from agent.config import File, Target
+from agent.deployed import Wanted, id_of, owner
+from agent.errors import AgentError
+from agent.globs import fitting, place
+from agent.masks import masked
+from agent.programs import run
+from agent.text import tail
+
+
+class Expected(NamedTuple):
+    """A file that should be there, and how to learn what it should hold."""
+
+    wanted: Wanted
+    content: Callable[[], bytes]
+
+
+class Expectations:
+    """What should be there, by the names that are reported: `files` of the config, or else the clone as it is.
+
+    `problems` are sentences about what cannot be known; `submodules` are left out.
+    """
+
+    def __init__(self, target: Target, commit: Commit, scratch: str) -> None:
+        self.files: Dict[str, Expected] = {}
+        self.problems: List[str] = []
+        self._target = target
+        self._commit = commit
+        self._scratch = scratch
+        self._export = ""
+        entries = commit.entries()
+        self.submodules = [entry.path for entry in entries if entry.mode == SUBMODULE]
+        self._entries = {entry.path: entry for entry in entries if entry.mode != SUBMODULE}
+        if not target.files:
+            self._take_clone()
+        for rule in target.files:
+            self._take(rule)
+
+    def _take(self, rule: File) -> None:
+        try:
+            # Of two rules for one file the later counts.
+            self.files.update(self._of_template(rule) if rule.command else self._of_source(rule))
+        except AgentError as error:
+            self.problems.append(str(error))
+
+    def _take_clone(self) -> None:
+        keeps_modes = self._commit.clone_keeps_modes()
+        for path, entry in self._entries.items():
+            wanted = Wanted(
+                os.path.join(self._target.deployment_repo, path),
+                entry.id,
+                is_link=entry.mode == LINK,
+                is_executable=entry.mode == "100755" if keeps_modes and entry.mode != LINK else None,
+                below=self._target.deployment_repo,
+            )
+            self.files[path] = Expected(wanted, partial(self._commit.checked_out, entry))
+
+    def _of_source(self, rule: File) -> Iterator[Tuple[str, Expected]]:
+        paths = fitting(rule.source, self._entries)
+        if not paths:
+            is_folder = any(path.startswith(rule.source.rstrip("/") + "/") for path in self._entries)
+            hint = " It is a folder: {}/** means all files in it.".format(rule.source.rstrip("/")) if is_folder else ""
+            raise AgentError(f"The source {rule.source} fits no file of the commit.{hint}")
+        if len(paths) > 1 and not rule.target.endswith("/"):
+            raise AgentError(
+                f"The source {rule.source} fits {len(paths)} files, and the target {rule.target} is one: "
+                "a folder ends with a slash."
+            )
+        for path in paths:
+            entry = self._entries[path]
+            wanted = Wanted(place(rule.source, rule.target, path), entry.id, is_link=entry.mode == LINK)
+            yield wanted.path, Expected(_ruled(rule, wanted), partial(self._commit.content, entry))
+
+    def _of_template(self, rule: File) -> Iterator[Tuple[str, Expected]]:
+        self._export = self._export or self._commit.export(self._scratch)
+        environment = {
+            "GITOPS_GROUP": self._target.server_group,
+            "GITOPS_HOST": self._target.host,
+            "GITOPS_COMMIT": self._commit.name,
+        }
+        done = run(rule.command, self._export, self._target.git_timeout, environment)
+        if done.code or done.is_late:
+            said = tail(masked(done.errors.decode("utf-8", "backslashreplace")), 1000)
+            raise AgentError("The command for {} {}{}".format(rule.target, done.why, ": " + said if said else "."))
+        wanted = _ruled(rule, Wanted(rule.target, id_of(done.output, self._commit.name)))
+        yield rule.target, Expected(wanted, lambda: done.output)
+
+
+def _ruled(rule: File, wanted: Wanted) -> Wanted:
+    try:
+        owned = owner(rule.owner) if rule.owner else None
+    except KeyError:
+        raise AgentError(f"This machine knows no owner {rule.owner}, as {rule.target} should have.") from None
+    return wanted._replace(owner=owned, mode=int(rule.mode, 8) if rule.mode else None)

@@ -1,0 +1,66 @@
+"""What must not be forgotten from one run to the next: of each server in a folder of its own in the state folder."""
+
+import os
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from agent.config import Config, Target
+from agent.errors import AgentError
+from agent.files import read_json, write_json
+
+
+class Drift(NamedTuple):
+    """What the last check found."""
+
+    status: str
+    changed_files: Optional[List[str]] = None  # None where it could not compare
+
+
+def folder_of(config: Config, target: Target) -> str:
+    """The folder of a server; its group and host are names that a folder may have."""
+    return os.path.join(config.state_dir, "servers", target.server_group, target.host)
+
+
+class Memory:
+    """What `deploy` knows of its last runs. `save` keeps what was changed."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = os.path.join(folder, "deploy.json")
+        kept = read_json(self._path, {})
+        if not isinstance(kept, dict):
+            raise AgentError(f"{self._path} is no state of a server. Remove it.")
+        self.run: Optional[Dict[str, Any]] = kept.get("run")  # while a run goes on: started, pid
+        self.good: str = kept.get("good", "")  # the last commit after which everything was well
+        self.held: Optional[Dict[str, str]] = kept.get("held")  # commit and why: it was rolled back
+        self.undone: List[str] = kept.get("undone", [])  # make targets that were begun and did not succeed
+        self.after: Optional[Dict[str, Any]] = kept.get("after")  # what has to follow the last update
+        self.report: Dict[str, Any] = kept.get("report", {})  # what was said of it
+
+    def save(self) -> None:
+        """Keep everything for the next run."""
+        members = ("run", "good", "held", "undone", "after", "report")
+        write_json(self._path, {name: getattr(self, name) for name in members}, 0o600)
+
+
+def load_drift(folder: str) -> Optional[Drift]:
+    """What the last check found; None if none ran since the last update."""
+    kept = read_json(_drift_path(folder), None)
+    return Drift(kept["status"], kept.get("changed_files")) if isinstance(kept, dict) and "status" in kept else None
+
+
+def save_drift(folder: str, drift: Drift) -> None:
+    """Keep what a check found, so that a deployment with nothing to do says the same."""
+    write_json(_drift_path(folder), dict(drift._asdict()), 0o600)
+
+
+def forget_drift(folder: str) -> None:
+    """An update made anew what the check looked at."""
+    try:
+        os.unlink(_drift_path(folder))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise AgentError(f"{_drift_path(folder)} cannot be removed: {error.strerror}.") from None
+
+
+def _drift_path(folder: str) -> str:
+    return os.path.join(folder, "drift.json")
