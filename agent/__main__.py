@@ -5,10 +5,11 @@ import signal
 import sys
 from typing import Any, List, Optional
 
-from agent import __version__, check, doctor, install, report
+from agent import __version__, check, deploy, doctor, install, report
 from agent.errors import AgentError
 
 COMMANDS = {
+    "deploy": deploy,
     "check": check,
     "report": report,
     "install": install,

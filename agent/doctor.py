@@ -99,7 +99,7 @@ def _history(git: Repository) -> str:
 
 
 def _edits(git: Repository) -> str:
-    edited = [os.fsdecode(name) for name in git.git("diff", "--name-only", "-z", "HEAD", "--").split(b"\0") if name]
+    edited = git.edited()
     names = ", ".join(shown(name) for name in edited[:5])
     return f"{len(edited)} were edited by hand, which can stop a pull: {names}." if edited else ""
 

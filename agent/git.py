@@ -5,7 +5,7 @@ from typing import Dict, List, Optional
 
 from agent.errors import GitError
 from agent.programs import Done, run
-from agent.text import tail
+from agent.text import tail, without_passwords
 
 # Nobody is there to type a password, and messages are read by us.
 QUIET = {
@@ -25,7 +25,7 @@ class Repository:
 
     def pull(self) -> None:
         """Take over what the branch has become; what is no fast-forward is refused."""
-        self.git("pull", "--ff-only", "--quiet", seconds=self._seconds)
+        self.git("pull", "--ff-only", "--no-rebase", "--quiet", seconds=self._seconds)
 
     def fetch(self) -> None:
         """Learn what the branch has become, or that it is gone, and change no file."""
@@ -42,6 +42,14 @@ class Repository:
         """The full name of a commit; `@{upstream}` is what was last fetched of the branch."""
         return self.git("rev-parse", "--verify", "--quiet", name + "^{commit}").decode("ascii").strip()
 
+    def head(self) -> str:
+        """The full name of the commit that is checked out, empty in a clone that has none yet."""
+        return self._run(["rev-parse", "--verify", "--quiet", "HEAD"], LOCAL_SECONDS).output.decode("ascii").strip()
+
+    def reset(self, commit: str) -> None:
+        """Take the branch here to another commit, unless that would touch what was edited and not committed."""
+        self.git("reset", "--keep", "--quiet", commit)
+
     def branch(self) -> str:
         """The branch that is checked out, empty for none."""
         name = self.git("rev-parse", "--abbrev-ref", "HEAD").decode("utf-8", "backslashreplace").strip()
@@ -51,10 +59,28 @@ class Repository:
         """The first line of what the commit's author said."""
         return self.git("log", "-1", "--format=%s", commit, "--").decode("utf-8", "backslashreplace").strip()
 
+    def log(self, old: str, new: str) -> List[str]:
+        """A line for each commit after the old one up to the new one, the oldest first."""
+        output = self.git("log", "--reverse", "--format=%h %s", f"{old}..{new}", "--")
+        return output.decode("utf-8", "backslashreplace").splitlines()
+
     def changed(self, old: str, new: str) -> List[str]:
         """The files that differ between two commits, sorted. A name is as the file system has it."""
         output = self.git("diff", "--name-only", "--no-renames", "-z", old, new, "--")
         return sorted(os.fsdecode(name) for name in output.split(b"\0") if name)
+
+    def files(self, commit: str) -> List[str]:
+        """All files of a commit, sorted."""
+        output = self.git("ls-tree", "-r", "--name-only", "--full-tree", "-z", commit)
+        return sorted(os.fsdecode(name) for name in output.split(b"\0") if name)
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether one commit leads to another, so that a pull is a fast-forward."""
+        return self._run(["merge-base", "--is-ancestor", old, new], LOCAL_SECONDS).code == 0
+
+    def edited(self) -> List[str]:
+        """The files of the clone that were edited and not committed."""
+        return [os.fsdecode(name) for name in self.git("diff", "--name-only", "-z", "HEAD", "--").split(b"\0") if name]
 
     def knows(self, commit: str) -> bool:
         """Whether a commit is there, as one that was forced away need not be."""
@@ -65,7 +91,9 @@ class Repository:
         done = self._run(list(arguments), seconds or LOCAL_SECONDS, more)
         if done.code or done.is_late:
             said = tail((done.errors or done.output).decode("utf-8", "backslashreplace"), 1000)
-            raise GitError("git {} {}{}".format(arguments[0], done.why, ": " + said if said else "."))
+            raise GitError(
+                "git {} {}{}".format(arguments[0], done.why, ": " + without_passwords(said) if said else ".")
+            )
         return done.output
 
     def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:

@@ -4,10 +4,15 @@ import os
 import signal
 import subprocess  # nosec B404
 import threading
-from typing import Callable, Dict, List, NamedTuple, Optional, Union
+from collections import deque
+from typing import IO, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Union
 
 from agent.errors import AgentError
 from agent.text import named
+
+BLOCK = 1 << 16
+KEPT_LINES = 1000
+GRACE = 2  # seconds for what is still in the pipe when a program has ended
 
 
 class Done(NamedTuple):
@@ -29,6 +34,9 @@ class Done(NamedTuple):
         return "took too long and was ended" if self.is_late else f"ended with exit code {self.code}"
 
 
+_running: Set[int] = set()  # the process groups of the programs that run at this moment
+
+
 def run(
     command: Union[str, List[str]],
     folder: str,
@@ -38,7 +46,7 @@ def run(
 ) -> Done:
     """Run a program and all that it starts, at most for so many seconds. A string is a command of the shell.
 
-    With `on_line` output and errors are one, and each line is given to it at once.
+    With `on_line` output and errors are one, each line is given to it at once, and only the last ones are kept.
     """
     try:
         process = subprocess.Popen(  # nosec B603
@@ -49,35 +57,34 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
             start_new_session=True,  # so that what it starts can be ended with it
+            bufsize=0,
         )
     except OSError as error:
-        name = command if isinstance(command, str) else command[0]
-        raise AgentError(f"{name} cannot be run: {error.strerror or error}.") from None
-    is_late = threading.Event()
-
-    def end() -> None:
-        is_late.set()
-        end_group(process.pid)
-
-    timer = threading.Timer(seconds, end)
-    timer.start()
+        name = "/bin/sh" if isinstance(command, str) else command[0]
+        raise AgentError(f"{name} cannot be run in {folder}: {error.strerror or error}.") from None
+    _running.add(process.pid)
+    readers = [_Reader(stream, on_line) for stream in (process.stdout, process.stderr) if stream]
+    is_late = False
     try:
-        if on_line:
-            lines = []
-            for line in process.stdout or ():
-                lines.append(line)
-                on_line(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
-            output, errors = b"".join(lines), b""
-        else:
-            output, errors = process.communicate()
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        is_late = True
+        end_group(process.pid)
         process.wait()
     except BaseException:  # such as Ctrl-C: nothing goes on behind the back of the operator
         end_group(process.pid)
         process.wait()
         raise
     finally:
-        timer.cancel()
-    return Done(process.returncode, output, errors, is_late.is_set())
+        _running.discard(process.pid)
+    output, errors = [reader.result() for reader in readers] + ([b""] if on_line else [])
+    return Done(process.returncode, output, errors, is_late)
+
+
+def end_all() -> None:
+    """End every program that other threads run."""
+    for pid in list(_running):
+        end_group(pid)
 
 
 def end_group(pid: int) -> None:
@@ -86,3 +93,39 @@ def end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+class _Reader(threading.Thread):
+    """Reads what a program writes. It does not wait for what the program left behind, as ssh leaves its master."""
+
+    def __init__(self, stream: IO[bytes], on_line: Optional[Callable[[str], None]]) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self._on_line = on_line
+        self._kept: Deque[bytes] = deque(maxlen=KEPT_LINES if on_line else None)
+        self.start()
+
+    def run(self) -> None:
+        """Read to the end."""
+        if not self._on_line:
+            self._kept.extend(iter(lambda: self._stream.read(BLOCK), b""))
+            return
+        rest = b""
+        for block in iter(lambda: self._stream.read(BLOCK), b""):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                self._take(line)
+        if rest:
+            self._take(rest)
+
+    def result(self) -> bytes:
+        """What was written until the program ended."""
+        self.join(GRACE)
+        if not self.is_alive():
+            self._stream.close()
+        return b"".join(list(self._kept))
+
+    def _take(self, line: bytes) -> None:
+        self._kept.append(line + b"\n")
+        if self._on_line:
+            self._on_line(line.decode("utf-8", "backslashreplace").rstrip("\r"))

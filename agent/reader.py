@@ -12,6 +12,8 @@ from agent.text import named
 
 PLACES = ("gitops-config.json", "/etc/gitops-agent.json")  # the seed's name in this folder, then that of the machine
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,252}\Z")  # the service's rule for groups and hosts
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no path, no environment and no report can hold
+MOST = 1_000_000  # seconds, tries or services at once: more is a slip
 ADDRESS = re.compile(r"https?://[^/\s@]+(/\S*)?\Z")  # without a password: logs name it
 MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440)  # what cron can say evenly
 
@@ -30,7 +32,7 @@ def load(path: Optional[str] = None) -> Config:
             given = json.load(file, object_pairs_hook=_members)
     except OSError as error:
         raise ConfigError(f"The config {path} cannot be read: {error.strerror or error}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The config {path} is no JSON: {error}.") from None
     if about.st_uid not in (0, os.geteuid()) or about.st_mode & stat.S_IWOTH:
         raise ConfigError(f"The config {path} can be changed by others, and names commands: chown and chmod it.")
@@ -176,7 +178,7 @@ class _Reader:
 
     def _text(self, given: Dict[str, Any], key: str, where: str = "", default: str = "") -> str:
         value = self._take(given, key, default)
-        if isinstance(value, str) and "\0" not in value:
+        if isinstance(value, str) and not NO_TEXT.search(value):
             return value
         self.problems.append(f"{where}{key} must be a text.")
         return default
@@ -199,7 +201,7 @@ class _Reader:
 
     def _relative(self, given: Dict[str, Any], key: str, where: str, default: str) -> str:
         value = self._text(given, key, where, default)
-        if value and not _is_inside(value):
+        if value != default and not _is_inside(value):
             self.problems.append(f"{where}{key} must be a path inside the repository.")
         return named(value)
 
@@ -211,9 +213,9 @@ class _Reader:
 
     def _number(self, given: Dict[str, Any], key: str, where: str, default: float, least: float) -> float:
         value = self._take(given, key, default)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= least:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= MOST:
             return value
-        self.problems.append(f"{where}{key} must be a number of at least {least}.")
+        self.problems.append(f"{where}{key} must be a number from {least} to {MOST}.")
         return default
 
     def _is_true(self, given: Dict[str, Any], key: str, where: str) -> bool:
@@ -245,4 +247,4 @@ class _Reader:
 def _is_inside(path: str) -> bool:
     """Whether a relative path stays inside its folder."""
     parts = path.split("/")
-    return bool(path) and not os.path.isabs(path) and ".." not in parts and "" not in parts[:-1]
+    return bool(path) and not os.path.isabs(path) and ".." not in parts and "" not in parts[:-1] and set(parts) != {"."}

@@ -35,6 +35,6 @@ def plain(output: str) -> str:
     return _CONTROL.sub("\ufffd", "\n".join(lines))
 
 
-def masked(message: str) -> str:
-    """A message in which no address holds a password: git prints those of its remotes."""
+def without_passwords(message: str) -> str:
+    """A message in which no address holds a password: git prints those of its remotes. (For files: agent/masks.py.)"""
     return _PASSWORD.sub(r"\1***@", message)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.agent.agents import Agent
 from tests.agent.servers import Server
+from tests.agent.stack import Stack, stack
 from tests.process.service import Service, running
 
 
@@ -33,3 +34,9 @@ def group(request: pytest.FixtureRequest) -> str:
 def server(tmp_path: Path, agent: Agent, service: Service, group: str) -> Server:
     """A server with a clone of its own, on the board as `group`/web1."""
     return Server(tmp_path, agent, service, group)
+
+
+@pytest.fixture
+def host(tmp_path: Path, agent: Agent, service: Service, group: str) -> Stack:
+    """A compose host of which nothing was deployed yet, reporting as h1 of this test's group."""
+    return stack(tmp_path, agent, service.url, group)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.agent.agents import Agent, ask
+from tests.agent.agents import Agent, ask, write
 from tests.agent.servers import Server
+from tests.agent.stack import stack
 from tests.process.service import Service
 
 OLDEST = (3, 6)
@@ -83,8 +84,23 @@ def checks(agent: Agent, service: Service, group: str) -> None:
         assert server.verdict() == ("out_of_sync", [str(target)])
 
 
+def deploys(agent: Agent, service: Service, group: str) -> None:
+    """`deploy`, with names, hooks and output that are no ASCII, two services at once, and a check that brings it back."""
+    host = stack(agent.folder, agent, service.url, group)
+    write(host.remote.clone, {"größe.env": "ü"})
+    check = {"command": "echo größer; ! grep -r bad redis", "retries": 0}
+    host.configure(envFile="größe.env", before=["echo ü"], checksAfter=[check], rollback=True, parallel=2)
+    assert host.deploy().returncode == 0
+    host.remote.push({"redis/ü\n": "bad", "web/ü": "new"})
+    done = host.deploy()
+    assert (done.returncode, done.stderr) == (1, "")
+    assert sorted(host.made()) == ["all", "redis", "redis", "web", "web"]
+    assert host.board()["changed_files"] == ["redis/ü\\n", "web/ü"]
+    assert "größer" in host.board()["validation_message"]
+
+
 # What each Python has to do: a line for each command that there is.
-DEEDS: list[Callable[[Agent, Service, str], None]] = [says_its_version, reports, checks]
+DEEDS: list[Callable[[Agent, Service, str], None]] = [says_its_version, reports, deploys, checks]
 
 
 def test_the_python_of_this_test_is_among_them_and_all_are_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,247 @@
+"""A run of `deploy` for one repository: what docs/AGENT.md promises, in the order of `Deployment.run`."""
+
+import os
+import time
+from itertools import islice
+from typing import Any, Dict, List, Optional, Sequence
+
+from agent import checksums
+from agent.checksums import Plan
+from agent.config import Check, Config, Target
+from agent.errors import FAILED, OK, AgentError, GitError
+from agent.git import Repository
+from agent.health import failing_checks, failing_hooks
+from agent.log import Log
+from agent.reporter import Reporter
+from agent.state import Memory, folder_of, forget_drift, load_drift
+from agent.text import shown
+from agent.update import make
+
+
+class Deployment:
+    """One run. Whoever runs it holds the lock of the clone."""
+
+    def __init__(self, config: Config, target: Target, log: Log) -> None:
+        self._target = target
+        self._log = log
+        self._folder = folder_of(config, target)
+        self._reporter = Reporter(config.status_url, config.token_file, config.state_dir, log)
+        self._repository = Repository(target.deployment_repo, target.git_timeout)
+        self._memory: Optional[Memory] = None
+        self._problems: List[str] = []
+        self._validation, self._message = "skipped", ""
+        self._has_updated = False
+
+    def run(self) -> int:
+        """Do it all; gives the exit status."""
+        try:
+            memory = self._memory = Memory(self._folder)
+            self._report_dead_run(memory)
+            memory.run = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "pid": os.getpid()}
+            memory.save()
+            report = self._deploy(memory)
+            memory.run = None
+            memory.save()
+        except AgentError as error:
+            return self.give_up(error)
+        for problem in self._problems:
+            self._log.error(problem)
+        self._send(report)
+        return FAILED if self._problems else OK
+
+    def give_up(self, error: AgentError) -> int:
+        """Say that nothing could be tried."""
+        self._log.error(str(error))
+        try:
+            if self._memory:
+                self._memory.run = None
+                self._memory.save()
+        except AgentError as another:
+            self._log.error(str(another))
+        self._send(self._report("failed", "skipped", str(error)))
+        return error.status
+
+    def _report_dead_run(self, memory: Memory) -> None:
+        if memory.run:
+            message = "The run of {started}, process {pid}, ended before its time.".format(**memory.run)
+            self._log.error(message)
+            files = self._changed(self._old(memory, ""), "HEAD") if self._repository.head() else []
+            self._send(self._report("failed", "unknown", message, files))
+
+    def _deploy(self, memory: Memory) -> Dict[str, Any]:
+        before = self._repository.head()
+        self._pull(memory)
+        commit = self._repository.commit()
+        if commit != before:
+            self._log.info(f"Pulled {commit[:12]}.")
+        plan = checksums.plan(self._target, memory.undone)
+        if plan.last and plan.last.keys() - plan.now.keys():  # services that left the config
+            checksums.save(self._target, plan.last)
+        old = self._old(memory, before if plan.last else "")
+        told = memory.report
+        if memory.held:
+            self._problems.append(memory.held["why"])
+            self._validation = "failed"
+        if plan.goals:
+            self._update(memory, plan, old, commit)
+        elif memory.after:
+            self._settle(memory, commit)
+        elif memory.held or (told.get("commit_sha"), told.get("status")) == (commit, "synced"):
+            self._log.info(f"Nothing changed: {commit[:12]}.")
+            return self._with_drift(told)
+        elif told.get("status") == "synced":
+            self._log.info(f"Nothing to update in {commit[:12]}.")
+            self._validation, self._message = told["validation_status"], told["validation_message"]
+        if not self._problems:
+            memory.good = commit
+        memory.report = self._report(
+            "failed" if self._problems else "synced",
+            self._validation,
+            "\n".join(self._problems) or self._message,
+            self._changed(old, commit),
+        )
+        drift = load_drift(self._folder)
+        if self._has_updated or (drift and drift.status == "synced"):
+            forget_drift(self._folder)
+        return self._with_drift(memory.report)
+
+    def _pull(self, memory: Memory) -> None:
+        if memory.held:
+            self._repository.fetch()
+            if self._repository.upstream() == memory.held["commit"]:
+                return
+            memory.held = None
+        self._repository.pull()
+
+    def _update(self, memory: Memory, plan: Plan, old: str, commit: str) -> None:
+        more = self._environment(commit, old, plan.goals)
+        if self._check("checksBefore", self._target.checks_before, more):
+            return
+        hooks = failing_hooks("before", self._target.before, self._target, more, self._log)
+        stopped = list(islice(hooks, 1))  # those after it do not run
+        self._problems += stopped
+        if stopped:
+            return
+        memory.after = {"old": old, "goals": plan.goals, "hooks": True}
+        self._make(memory, plan, more)
+        self._message = "make {} succeeded.".format(" ".join(plan.goals))
+        self._settle(memory, commit)
+
+    def _make(self, memory: Memory, plan: Plan, more: Dict[str, str]) -> None:
+        saved = plan.last
+
+        def succeeded(goal: str) -> None:
+            nonlocal saved
+            saved = checksums.after(goal, self._target, saved, plan.now)
+            checksums.save(self._target, saved)
+            memory.undone.remove(goal)
+            memory.save()
+            self._has_updated = True
+
+        memory.undone = list(plan.goals)
+        memory.save()
+        self._problems += make(plan.goals, self._target, more, self._log, succeeded)
+
+    def _settle(self, memory: Memory, commit: str) -> None:
+        """What follows an update, now or by the next run if this one ends before: checks, the way back, hooks."""
+        after = memory.after or {}
+        more = self._environment(commit, after["old"], after["goals"])
+        is_well = not self._check("checksAfter", self._target.checks_after, more)
+        if not is_well and self._target.rollback:
+            is_well = self._roll_back(memory, commit, after["goals"])
+        failed: List[str] = []
+        if after["hooks"]:
+            more["GITOPS_RESULT"] = "failure" if self._problems else "success"
+            failed = list(failing_hooks("after", self._target.after, self._target, more, self._log))
+            self._problems += failed
+        memory.after = None if is_well and not failed else dict(after, hooks=bool(failed))
+
+    def _roll_back(self, memory: Memory, commit: str, goals: List[str]) -> bool:
+        """Bring back the last good commit, and hold this one. Gives whether all is well there."""
+        good = memory.good
+        if good == commit or not self._repository.knows(good):
+            self._problems.append("There is no other good commit to go back to.")
+            return False
+        memory.held = {"commit": commit, "why": f"Commit {commit[:12]} was rolled back."}
+        memory.save()
+        try:
+            self._repository.reset(good)
+        except GitError as error:
+            memory.held = None
+            self._problems.append(f"Commit {commit[:12]} could not be rolled back: {error}")
+            return False
+        self._log.warning(f"Commit {commit[:12]} is rolled back to {good[:12]}.")
+        plan = checksums.plan(self._target, [*goals, *memory.undone])
+        more = self._environment(good, commit, plan.goals)
+        self._make(memory, plan, more)
+        is_well = not self._check("checksAfter", self._target.checks_after, more)
+        self._validation = "failed"  # as for the commit that the branch has
+        end = "the checks pass there" if is_well else "the checks fail there too"
+        self._problems.append(f"Commit {commit[:12]} was rolled back to {good[:12]}; {end}.")
+        memory.held["why"] = "\n".join(self._problems)
+        return is_well
+
+    def _check(self, place: str, checks: Sequence[Check], more: Dict[str, str]) -> List[str]:
+        failing = failing_checks(place, checks, self._target.deployment_repo, more, self._log)
+        self._problems += failing
+        if checks:
+            self._validation = "failed" if failing else "passed"
+        return failing
+
+    def _environment(self, commit: str, old: str, goals: Sequence[str]) -> Dict[str, str]:
+        return {
+            "GITOPS_GROUP": self._target.server_group,
+            "GITOPS_HOST": self._target.host,
+            "GITOPS_COMMIT": commit,
+            "GITOPS_OLD_COMMIT": old,
+            "GITOPS_TARGETS": " ".join(goals),
+        }
+
+    def _old(self, memory: Memory, before: str) -> str:
+        """The commit that was well, or at least there, before what is not yet known to be well; empty for none."""
+        old = memory.good or (memory.after["old"] if memory.after else before)
+        return old if old and self._repository.knows(old) else ""
+
+    def _changed(self, old: str, new: str) -> List[str]:
+        names = self._repository.changed(old, new) if old else self._repository.files(new)
+        return [shown(name) for name in names]
+
+    def _with_drift(self, report: Dict[str, Any]) -> Dict[str, Any]:
+        """The report, but never greener than what the last check saw."""
+        drift = load_drift(self._folder)
+        if report["status"] != "synced" or drift is None:
+            return report
+        files = report["changed_files"] if drift.changed_files is None else drift.changed_files
+        return dict(report, status=drift.status, changed_files=files)
+
+    def _report(self, status: str, validation: str, message: str, files: Sequence[str] = ()) -> Dict[str, Any]:
+        """What is said of a run; without what git knows where git itself fails."""
+        report = {
+            "status": status,
+            "validation_status": validation,
+            "validation_message": message,
+            "changed_files": list(files),
+        }
+        try:
+            report["branch"] = self._repository.branch()
+            report["commit_sha"] = self._repository.commit()
+            report["commit_message"] = self._repository.message("HEAD")
+        except AgentError:
+            pass
+        return report
+
+    def _send(self, report: Dict[str, Any]) -> None:
+        target = self._target
+        about = {
+            "server_group": target.server_group,
+            "host": target.host,
+            "server_type": target.server_type,
+            "environment": target.environment,
+            "project_name": target.project_name,
+            "repo_name": target.repo_name,
+            "updated_by": "gitops-agent",
+        }
+        try:
+            self._reporter.send("pipeline", dict({key: value for key, value in about.items() if value}, **report))
+        except AgentError as error:
+            self._log.error(str(error))

@@ -1,0 +1,77 @@
+"""Hooks and health checks, before and after an update."""
+
+import time
+import urllib.error
+import urllib.request
+from typing import Dict, Iterator, List, Optional, Sequence
+
+from agent.config import Check, Target
+from agent.log import Log
+from agent.programs import Done, run
+from agent.text import plain, tail, without_passwords
+
+SHOWN = 1000  # characters of a failed command's output in a report
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for an answer like any other: the check may ask for it."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def failing_hooks(place: str, commands: Sequence[str], target: Target, more: Dict[str, str], log: Log) -> Iterator[str]:
+    """Run hooks, one after the other, as far as the sentences on failed ones are asked for."""
+    for number, command in enumerate(commands):
+        name = f"{place}[{number}]"
+        log.info(f"Hook {name} begins.")
+        done = run(command, target.deployment_repo, target.make_timeout, more, lambda line: log.info(plain(line)))
+        if done.code or done.is_late:
+            yield f"Hook {name} {ending(done)}"
+
+
+def failing_checks(place: str, checks: Sequence[Check], folder: str, more: Dict[str, str], log: Log) -> List[str]:
+    """Ask every check, each as often as it wants; gives a sentence for each that failed to the last."""
+    problems = []
+    for number, check in enumerate(checks):
+        name = f"{place}[{number}]"
+        why = _try_often(name, check, folder, more, log)
+        if why:
+            problems.append(f"Check {name} {why}")
+    return problems
+
+
+def ending(done: Done) -> str:
+    """How a program failed, with the end of what it said."""
+    said = tail(without_passwords(plain(done.text)), SHOWN)
+    return done.why + (":\n" + said if said else ".")
+
+
+def _try_often(name: str, check: Check, folder: str, more: Dict[str, str], log: Log) -> Optional[str]:
+    for left in range(check.retries, -1, -1):
+        why = _try(check, folder, more)
+        if not why:
+            log.info(f"Check {name} passed.")
+            return None
+        if left:
+            log.warning(f"Check {name} {why}\n{left} more, in {check.delay:g} seconds.")
+            time.sleep(check.delay)
+    return why
+
+
+def _try(check: Check, folder: str, more: Dict[str, str]) -> Optional[str]:
+    """Why a check fails at this moment, None if it does not."""
+    if check.command:
+        # With on_line, output and errors come in the order in which they were written.
+        done = run(check.command, folder, check.timeout, more, lambda _: None)
+        return ending(done) if done.code or done.is_late else None
+    address = check.url.split("?")[0]  # what follows may hold a secret
+    try:
+        with urllib.request.build_opener(_Stay).open(check.url, timeout=check.timeout) as answer:
+            status = answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            status = error.code
+    except Exception as error:  # noqa: BLE001 -- what is no HTTP raises from every layer; it is a failed try
+        return f"got no answer from {address}: {getattr(error, 'reason', '') or error or type(error).__name__}."
+    return None if status == check.status else f"got status {status} and not {check.status} from {address}."

@@ -1,0 +1,42 @@
+"""Other programs: what they say, when they are ended, and what they leave behind."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.errors import AgentError
+from agent.programs import run
+
+
+def test_output_and_errors_are_kept_apart() -> None:
+    done = run("echo out; echo err >&2; exit 3", "/", 10)
+    assert (done.code, done.output, done.errors, done.is_late) == (3, b"out\n", b"err\n", False)
+
+
+def test_each_line_is_given_at_once_and_only_the_last_ones_are_kept() -> None:
+    lines: list[str] = []
+    done = run("echo err >&2; seq 1500; printf 'no end'", "/", 10, None, lines.append)
+    assert lines == ["err", *map(str, range(1, 1501)), "no end"]
+    assert done.text.splitlines() == lines[-1000:]
+
+
+def test_much_output_holds_nothing_up() -> None:
+    done = run("head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2", "/", 10)
+    assert (len(done.output), len(done.errors)) == (1_000_000, 1_000_000)
+
+
+def test_who_takes_too_long_is_ended_with_all_that_it_started() -> None:
+    began = time.monotonic()
+    done = run("echo before; sleep 60 & sleep 60", "/", 0.3)
+    assert (done.is_late, done.output) == (True, b"before\n")
+    assert done.why == "took too long and was ended"
+    assert time.monotonic() - began < 5
+
+
+def test_what_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AgentError, match=r"no-such-program cannot be run in /: No such file or directory\."):
+        run(["no-such-program"], "/", 1)
+    with pytest.raises(AgentError, match="/bin/sh cannot be run in") as caught:
+        run("echo secret", str(tmp_path / "nowhere"), 1)
+    assert "secret" not in str(caught.value)
