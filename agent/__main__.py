@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any, List, Optional
 
-from agent import __version__, check, deploy, doctor, install, report
+from agent import __version__, check, deploy, doctor, install, report, status
 from agent.errors import AgentError
 
 COMMANDS = {
@@ -13,6 +13,7 @@ COMMANDS = {
     "check": check,
     "report": report,
     "install": install,
+    "status": status,
     "doctor": doctor,
 }
 

@@ -1,4 +1,4 @@
-"""update what changed in git by make, and report it"""
+"""Update what changed in git by make, and report it."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""send a report, for scripts
+"""Send a report, for scripts.
 
 Works without a config where the address is given. What it says goes to standard error, as its caller may be a program.
 """

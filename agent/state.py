@@ -24,7 +24,7 @@ class Memory:
     """What `deploy` knows of its last runs. `save` keeps what was changed."""
 
     def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, "deploy.json")
+        self._path = memory_path(folder)
         kept = read_json(self._path, {})
         if not isinstance(kept, dict):
             raise AgentError(f"{self._path} is no state of a server. Remove it.")
@@ -41,26 +41,32 @@ class Memory:
         write_json(self._path, {name: getattr(self, name) for name in members}, 0o600)
 
 
+def memory_path(folder: str) -> str:
+    """Where `Memory` is kept, as it was after the last run."""
+    return os.path.join(folder, "deploy.json")
+
+
+def drift_path(folder: str) -> str:
+    """Where the last check's finding is kept."""
+    return os.path.join(folder, "drift.json")
+
+
 def load_drift(folder: str) -> Optional[Drift]:
     """What the last check found; None if none ran since the last update."""
-    kept = read_json(_drift_path(folder), None)
+    kept = read_json(drift_path(folder), None)
     return Drift(kept["status"], kept.get("changed_files")) if isinstance(kept, dict) and "status" in kept else None
 
 
 def save_drift(folder: str, drift: Drift) -> None:
     """Keep what a check found, so that a deployment with nothing to do says the same."""
-    write_json(_drift_path(folder), dict(drift._asdict()), 0o600)
+    write_json(drift_path(folder), dict(drift._asdict()), 0o600)
 
 
 def forget_drift(folder: str) -> None:
     """An update made anew what the check looked at."""
     try:
-        os.unlink(_drift_path(folder))
+        os.unlink(drift_path(folder))
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise AgentError(f"{_drift_path(folder)} cannot be removed: {error.strerror}.") from None
-
-
-def _drift_path(folder: str) -> str:
-    return os.path.join(folder, "drift.json")
+        raise AgentError(f"{drift_path(folder)} cannot be removed: {error.strerror}.") from None
