@@ -220,9 +220,10 @@ def test_behind_nginx_all_replicas_answer_alike_and_one_that_dies_takes_no_repor
         during, after = Fleet(url, "during", 4), Fleet(url, "after", 4)
         with during.reporting():
             wait_until(during.has(50), "all three are at work")
-            assert during.refused == []
             replicas[0].signal(signal.SIGKILL)
             wait_until(lambda: not _listens(replicas[0]), "one is gone")
+            wait_until(during.more(50), "the others have taken over")
+        assert during.refused == []
         with after.reporting():
             wait_until(after.has(50), "the others go on")
         assert after.refused == []
