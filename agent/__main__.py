@@ -28,7 +28,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         lines = (module.__doc__ or "").splitlines()
         module.add_arguments(commands.add_parser(name, help=lines[0], description=lines[0]))
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as when a terminal is closed
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end)
     try:
         return int(COMMANDS[options.command].command(options))
     except AgentError as error:

@@ -21,7 +21,6 @@ from agent.state import Drift, folder_of, save_drift
 from agent.text import shown
 
 STATUSES = {"synced": OK, "out_of_sync": FAILED, "unknown": IMPOSSIBLE}
-DESCRIPTIVE = ("project_name", "repo_name", "server_type", "environment")
 MOST_LINES = 1000  # that the log has of one kind
 
 
@@ -129,9 +128,7 @@ class _Check:
         return STATUSES[status]
 
     def _report(self, drift: Drift) -> Dict[str, Any]:
-        target = self._target
-        report: Dict[str, Any] = {name: getattr(target, name) for name in DESCRIPTIVE if getattr(target, name)}
-        report.update(server_group=target.server_group, host=target.host, status=drift.status)
+        report: Dict[str, Any] = dict(self._target.described, status=drift.status)
         if drift.changed_files is not None:
             report["changed_files"] = drift.changed_files
         if self._config.check_every:

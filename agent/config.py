@@ -2,7 +2,7 @@
 
 import os
 import socket
-from typing import NamedTuple, Sequence
+from typing import Dict, NamedTuple, Sequence
 
 
 class Check(NamedTuple):
@@ -53,6 +53,12 @@ class Target(NamedTuple):
     def name(self) -> str:
         """Its key on the board."""
         return f"{self.server_group}/{self.host}"
+
+    @property
+    def described(self) -> Dict[str, str]:
+        """What each of its reports says of it."""
+        names = ("server_group", "host", "server_type", "environment", "project_name", "repo_name")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 class Config(NamedTuple):

@@ -50,8 +50,8 @@ class Outcome(NamedTuple):
     pause: float = 0
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET, and might take the token to another host."""
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for an answer. A POST would become a GET, and might take the token to another host."""
 
     def redirect_request(self, *_: Any) -> None:
         """Follow none."""
@@ -63,7 +63,7 @@ class Service:
     def __init__(self, url: str, token_file: str) -> None:
         self.url = url
         self._token_file = token_file
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(NoRedirect)
 
     def take(self, kind: str, report: Dict[str, Any]) -> Outcome:
         """Give it a report."""

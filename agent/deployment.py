@@ -231,17 +231,7 @@ class Deployment:
         return report
 
     def _send(self, report: Dict[str, Any]) -> None:
-        target = self._target
-        about = {
-            "server_group": target.server_group,
-            "host": target.host,
-            "server_type": target.server_type,
-            "environment": target.environment,
-            "project_name": target.project_name,
-            "repo_name": target.repo_name,
-            "updated_by": "gitops-agent",
-        }
         try:
-            self._reporter.send("pipeline", dict({key: value for key, value in about.items() if value}, **report))
+            self._reporter.send("pipeline", dict(self._target.described, updated_by="gitops-agent", **report))
         except AgentError as error:
             self._log.error(str(error))

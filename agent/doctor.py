@@ -1,7 +1,7 @@
 """Say in words what is wrong: config, git, make, URL, token, clock."""
 
 import argparse
-import os
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,9 +16,10 @@ from agent.git import Repository
 from agent.log import Log
 from agent.programs import run
 from agent.reader import find, load
-from agent.text import shown, tail
+from agent.text import shown
 
 SECONDS = 10
+ROOM = 1 << 16  # bytes that the state folder should have left
 MOST_OFF = 60  # seconds that nobody notices
 
 Finding = Tuple[str, str]  # what was looked at, and what is wrong with it, "" for nothing
@@ -90,18 +91,28 @@ def _problem(look: Callable[[], Optional[str]]) -> str:
 
 def _state(folder: str) -> str:
     make_folder(folder)
-    return "" if os.access(folder, os.W_OK) else "it cannot be written to: run the agent as its owner."
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:  # tried, as a disk may be full or read-only
+            file.write(bytes(ROOM))
+    except OSError as error:
+        return f"it cannot be written to: {error.strerror}. Make room, or run the agent as its owner."
+    return ""
 
 
 def _history(git: Repository) -> str:
     ours = git.git("rev-list", "--count", "@{upstream}..HEAD").decode("ascii").strip()
-    return "" if ours == "0" else f"{ours} commits here are not on the remote's branch, so nothing can be pulled."
+    if ours == "0":
+        return ""
+    why = "made here or forced away there"
+    return f"{ours} commit(s) {why}, so nothing can be pulled: git reset --keep @{{upstream}} leaves them."
 
 
 def _edits(git: Repository) -> str:
     edited = git.edited()
     names = ", ".join(shown(name) for name in edited[:5])
-    return f"{len(edited)} were edited by hand, which can stop a pull: {names}." if edited else ""
+    return (
+        f"{len(edited)} edited by hand, which can stop a pull: {names}; git checkout takes them back." if edited else ""
+    )
 
 
 def _ignored(git: Repository) -> str:
@@ -114,7 +125,7 @@ def _ignored(git: Repository) -> str:
 
 def _makes(target: Target, name: str) -> str:
     done = run(["make", "--dry-run", "--", name], target.deployment_repo, SECONDS)
-    return f"it {done.why}: {tail(done.errors.decode('utf-8', 'backslashreplace'), 500)}" if done.code else ""
+    return f"it {done.ending}" if done.code else ""
 
 
 def _clock(url: str) -> str:

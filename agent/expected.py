@@ -11,7 +11,6 @@ from agent.errors import AgentError
 from agent.globs import fitting, place
 from agent.masks import masked
 from agent.programs import run
-from agent.text import tail
 
 
 class Expected(NamedTuple):
@@ -86,8 +85,8 @@ class Expectations:
         }
         done = run(rule.command, self._export, self._target.git_timeout, environment)
         if done.code or done.is_late:
-            said = tail(masked(done.errors.decode("utf-8", "backslashreplace")), 1000)
-            raise AgentError("The command for {} {}{}".format(rule.target, done.why, ": " + said if said else "."))
+            ending = done._replace(output=b"").ending  # the half of a file says nothing, and may hold any secret
+            raise AgentError(f"The command for {rule.target} {masked(ending)}")
         wanted = _ruled(rule, Wanted(rule.target, id_of(done.output, self._commit.name)))
         yield rule.target, Expected(wanted, lambda: done.output)
 

@@ -5,7 +5,6 @@ from typing import Dict, List, Optional
 
 from agent.errors import GitError
 from agent.programs import Done, run
-from agent.text import tail, without_passwords
 
 # Nobody is there to type a password, and messages are read by us.
 QUIET = {
@@ -90,10 +89,7 @@ class Repository:
         """What git answers, with more in its environment."""
         done = self._run(list(arguments), seconds or LOCAL_SECONDS, more)
         if done.code or done.is_late:
-            said = tail((done.errors or done.output).decode("utf-8", "backslashreplace"), 1000)
-            raise GitError(
-                "git {} {}{}".format(arguments[0], done.why, ": " + without_passwords(said) if said else ".")
-            )
+            raise GitError(f"git {arguments[0]} {done.ending}")
         return done.output
 
     def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:

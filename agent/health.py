@@ -6,18 +6,10 @@ import urllib.request
 from typing import Dict, Iterator, List, Optional, Sequence
 
 from agent.config import Check, Target
+from agent.delivery import NoRedirect
 from agent.log import Log
-from agent.programs import Done, run
-from agent.text import plain, tail, without_passwords
-
-SHOWN = 1000  # characters of a failed command's output in a report
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect for an answer like any other: the check may ask for it."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
+from agent.programs import run
+from agent.text import plain
 
 
 def failing_hooks(place: str, commands: Sequence[str], target: Target, more: Dict[str, str], log: Log) -> Iterator[str]:
@@ -27,7 +19,7 @@ def failing_hooks(place: str, commands: Sequence[str], target: Target, more: Dic
         log.info(f"Hook {name} begins.")
         done = run(command, target.deployment_repo, target.make_timeout, more, lambda line: log.info(plain(line)))
         if done.code or done.is_late:
-            yield f"Hook {name} {ending(done)}"
+            yield f"Hook {name} {done.ending}"
 
 
 def failing_checks(place: str, checks: Sequence[Check], folder: str, more: Dict[str, str], log: Log) -> List[str]:
@@ -39,12 +31,6 @@ def failing_checks(place: str, checks: Sequence[Check], folder: str, more: Dict[
         if why:
             problems.append(f"Check {name} {why}")
     return problems
-
-
-def ending(done: Done) -> str:
-    """How a program failed, with the end of what it said."""
-    said = tail(without_passwords(plain(done.text)), SHOWN)
-    return done.why + (":\n" + said if said else ".")
 
 
 def _try_often(name: str, check: Check, folder: str, more: Dict[str, str], log: Log) -> Optional[str]:
@@ -64,10 +50,10 @@ def _try(check: Check, folder: str, more: Dict[str, str]) -> Optional[str]:
     if check.command:
         # With on_line, output and errors come in the order in which they were written.
         done = run(check.command, folder, check.timeout, more, lambda _: None)
-        return ending(done) if done.code or done.is_late else None
+        return done.ending if done.code or done.is_late else None
     address = check.url.split("?")[0]  # what follows may hold a secret
     try:
-        with urllib.request.build_opener(_Stay).open(check.url, timeout=check.timeout) as answer:
+        with urllib.request.build_opener(NoRedirect).open(check.url, timeout=check.timeout) as answer:
             status = answer.status
     except urllib.error.HTTPError as error:
         with error:

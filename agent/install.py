@@ -16,7 +16,6 @@ from agent.log import Log
 from agent.programs import run
 from agent.reader import find, load
 from agent.schedule import Turn, turn
-from agent.text import tail
 
 CRON = "/etc/cron.d/gitops-agent"
 SYSTEMD = "/etc/systemd/system"
@@ -107,8 +106,7 @@ def _systemctl(verb: str, paths: Sequence[str], root: str) -> None:
         for words in in_image if root else [["systemctl", "daemon-reload"], ["systemctl", verb, "--now", *timers]]:
             done = run(words, "/", 60)
             if done.code:
-                said = tail((done.errors or done.output).decode("utf-8", "backslashreplace"))
-                raise AgentError(f"{' '.join(words)} {done.why}: {said}")
+                raise AgentError(f"{' '.join(words)} {done.ending}")
 
 
 def _plain(word: str) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import sys
 import threading
 import time
@@ -14,7 +15,8 @@ class Log:
     def __init__(self, as_json: bool = False, out: Any = None) -> None:
         self._as_json = as_json
         self._alone = threading.Lock()
-        self._out = (out or sys.stdout).buffer
+        out = out or sys.stdout
+        self._out = out.buffer if out else open(os.devnull, "wb")  # noqa: SIM115 -- None is one that was closed
         self._about: Dict[str, Any] = {}
 
     def about(self, **more: Any) -> "Log":
@@ -55,5 +57,8 @@ class Log:
     def _print(self, line: str) -> None:
         with self._alone:
             # Under cron the locale is C, and Python 3.6 would refuse to print an umlaut.
-            self._out.write((line + "\n").encode("utf-8", "backslashreplace"))
-            self._out.flush()
+            try:
+                self._out.write((line + "\n").encode("utf-8", "backslashreplace"))
+                self._out.flush()
+            except OSError:  # a full disk, or nobody reads any more: that must not stop a deployment half-way
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())

@@ -8,11 +8,18 @@ from collections import deque
 from typing import IO, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Union
 
 from agent.errors import AgentError
-from agent.text import named
+from agent.text import named, plain, tail, without_passwords
 
 BLOCK = 1 << 16
 KEPT_LINES = 1000
+SHOWN = 1000  # characters of what a failed program said
 GRACE = 2  # seconds for what is still in the pipe when a program has ended
+# What is kept from every program: the token, as a make that prints its environment would show it on the board, and what
+# git tells a hook, as from a hook that starts the agent it would name another repository.
+WITHHELD = (
+    "STATUS_TOKEN", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH",
+)  # fmt: skip
 
 
 class Done(NamedTuple):
@@ -33,6 +40,12 @@ class Done(NamedTuple):
         """Why it did not succeed."""
         return "took too long and was ended" if self.is_late else f"ended with exit code {self.code}"
 
+    @property
+    def ending(self) -> str:
+        """How it failed, with the end of what it said; without passwords, colours and the like."""
+        said = tail(without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))), SHOWN)
+        return self.why + (": " + said if said else ".")
+
 
 _running: Set[int] = set()  # the process groups of the programs that run at this moment
 
@@ -52,7 +65,7 @@ def run(
         process = subprocess.Popen(  # nosec B603
             ["/bin/sh", "-c", named(command)] if isinstance(command, str) else command,
             cwd=folder,
-            env=dict(os.environ, **(more or {})),
+            env=dict({name: value for name, value in os.environ.items() if name not in WITHHELD}, **(more or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
@@ -61,6 +74,8 @@ def run(
         )
     except OSError as error:
         name = "/bin/sh" if isinstance(command, str) else command[0]
+        if isinstance(error, FileNotFoundError) and os.path.isdir(folder):
+            raise AgentError(f"There is no {name}: install it, or name its folder in PATH.") from None
         raise AgentError(f"{name} cannot be run in {folder}: {error.strerror or error}.") from None
     _running.add(process.pid)
     readers = [_Reader(stream, on_line) for stream in (process.stdout, process.stderr) if stream]

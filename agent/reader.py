@@ -19,8 +19,11 @@ MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 72
 
 
 def find() -> str:
-    """Where the config is, if nobody says: the first of PLACES that is there."""
-    return next((place for place in PLACES if os.path.exists(place)), PLACES[-1])
+    """Where the config is, if nobody says: the first of PLACES that is there. Raises ConfigError where none is."""
+    for place in PLACES:
+        if os.path.exists(place):
+            return place
+    raise ConfigError("There is no config, neither {} in this folder nor {}: name it by --config.".format(*PLACES))
 
 
 def load(path: Optional[str] = None) -> Config:
@@ -88,6 +91,12 @@ class _Reader:
             self.problems.append(
                 f"Two repositories are called {name} on the board, where one would hide the other: "
                 "give them different serverGroup or host."
+            )
+        clones = [os.path.realpath(target.deployment_repo) for target in targets if target.deployment_repo]
+        for clone in sorted({clone for clone in clones if clones.count(clone) > 1}):
+            self.problems.append(
+                f"Two repositories have the clone {clone}, and each would undo the other's checksums in it: "
+                "give each a clone of its own."
             )
         return targets
 

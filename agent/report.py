@@ -85,8 +85,7 @@ def _report(options: argparse.Namespace, target: Optional[Target]) -> Dict[str, 
         report.setdefault("server_group", target.server_group)
         report.setdefault("host", target.host)
         if f"{report['server_group']}/{report['host']}" == target.name:
-            for name in DESCRIPTIVE:
-                report.setdefault(name, getattr(target, name))
+            report = dict(target.described, **report)
     for name in ("server_group", "host"):
         if not NAME.match(report.get(name, "")):
             option = "--" + name.replace("_", "-")

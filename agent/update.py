@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Callable, Dict, List, Optional, Sequence
 
 from agent.config import Target
-from agent.health import ending
 from agent.log import Log
 from agent.programs import end_all, run
 from agent.text import plain, without_passwords
@@ -41,6 +40,6 @@ def _make(goal: str, target: Target, more: Dict[str, str], log: Log) -> Optional
     )
     if done.code or done.is_late:
         log.error(f"make {done.why}", target=goal)
-        return f"make {goal} {ending(done)}"
+        return f"make {goal} {done.ending}"
     log.info("make succeeded.", target=goal)
     return None

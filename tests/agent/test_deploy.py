@@ -115,7 +115,7 @@ def test_a_checksum_advances_only_after_its_make_succeeded(host: Stack) -> None:
     assert after["service_redis"] != before["service_redis"]
     row = host.board()
     assert row["status"] == "failed"
-    assert row["validation_message"].startswith("make gitopsLogstash ended with exit code 2:\n")
+    assert row["validation_message"].startswith("make gitopsLogstash ended with exit code 2: ")
     assert "it broke" in row["validation_message"]
     assert "[gitopsLogstash] it broke" in done.stdout
     host.on_up("logstash", "")
@@ -310,7 +310,7 @@ def test_no_make_is_a_sentence(host: Stack) -> None:
         (programs / name).symlink_to(Path("/usr/bin") / name)
     done = host.deploy(env={"PATH": str(programs)})
     assert done.returncode == 2
-    assert host.board()["validation_message"].startswith("make cannot be run")
+    assert host.board()["validation_message"].startswith("There is no make: install it")
 
 
 def test_colours_and_odd_bytes_of_make_lose_no_report(host: Stack) -> None:

@@ -75,7 +75,7 @@ def test_a_failing_hook_before_stops_the_update_until_it_succeeds(host: Stack) -
     assert (host.made(), said(host.folder)) == ([], [])
     row = host.board()
     assert row["status"] == "failed"
-    assert row["validation_message"] == "Hook before[0] ended with exit code 1:\nis not there"
+    assert row["validation_message"] == "Hook before[0] ended with exit code 1: is not there"
     (host.folder / "disk").touch()
     assert host.deploy().returncode == 0
     assert (host.made(), said(host.folder)) == (["all"], ["second", "after"])
@@ -113,7 +113,7 @@ def test_a_failing_check_before_stops_the_update(host: Stack) -> None:
     assert host.deploy().returncode == 1
     row = host.board()
     assert (host.made(), row["status"], row["validation_status"]) == ([], "failed", "failed")
-    assert row["validation_message"] == "Check checksBefore[0] ended with exit code 1:\nlooking\nbad"
+    assert row["validation_message"] == "Check checksBefore[0] ended with exit code 1: looking\nbad"
     host.remote.push({"redis/redis.conf": FILES["redis/redis.conf"]}, "Take it back")
     assert host.deploy().returncode == 0
     row = host.board()

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ def held_at_redis(host: Stack) -> tuple[subprocess.Popen[str], Path]:
     host.on_up("redis", f'echo > "{here}"; read line < "{go}"')
     process = host.start()
     here.read_text()
+    state = host.folder / "state/servers" / host.group / "h1/deploy.json"
+    wait_until(lambda: "gitopsLogstash" not in json.loads(state.read_text())["undone"], "that logstash is made is kept")
     return process, go
 
 
@@ -43,7 +47,7 @@ def test_a_run_that_was_killed_is_reported_as_failed_by_the_next_which_does_the_
     assert host.history() == ["synced", "failed", "synced"], "it is reported once"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_run_that_is_stopped_leaves_no_make_behind(host: Stack, number: signal.Signals) -> None:
     host.configure(parallel=2)
     process, go = held_at_redis(host)
@@ -57,6 +61,30 @@ def test_a_run_that_is_stopped_leaves_no_make_behind(host: Stack, number: signal
     assert host.deploy().returncode == 0
     assert "redis" in host.made()
     assert host.history() == ["synced", "failed", "synced"]
+
+
+def test_a_run_outlives_its_terminal_under_nohup(host: Stack) -> None:
+    host = replace(host, agent=replace(host.agent, program=["nohup", *host.agent.program]))
+    process, go = held_at_redis(host)
+    process.send_signal(signal.SIGHUP)
+    go.write_text("\n")
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("out", ["| true", "> /dev/full", ">&-"])
+def test_a_log_that_cannot_be_written_stops_nothing(host: Stack, out: str) -> None:
+    """As when the logger behind cron's pipe dies, in the middle of a make that talks."""
+    host.on_up("", "sleep 0.2; seq 100000")
+    words = [*host.agent.program, "deploy", "--config", host.folder / "config.json"]
+    line = f"{{ {shlex.join(map(str, words))}; echo $? >status; }} {out}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=host.folder, env=host.agent.environment(), capture_output=True, check=False, timeout=60
+    )
+    assert done.stderr == b""
+    assert (host.folder / "status").read_text() == "0\n"
+    assert host.made() == ["all"]
+    assert host.board()["status"] == "synced"
 
 
 def test_a_change_taken_back_while_the_run_was_dead_is_made_again(host: Stack) -> None:

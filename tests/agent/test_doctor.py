@@ -53,8 +53,9 @@ def test_each_thing_that_is_wrong_is_named_once(agent: Agent, repo: Remote) -> N
     path = config(agent.folder / "c.json", **settings(repo, statusUrl=url))
     findings = wrong(agent, path)
     expected = [
-        "Its history: 1 commits here are not on the remote's branch, so nothing can be pulled.",
-        "Its files: 1 were edited by hand, which can stop a pull: web/a.conf.",
+        "Its history: 1 commit(s) made here or forced away there, so nothing can be pulled: "
+        "git reset --keep @{upstream} leaves them.",
+        "Its files: 1 edited by hand, which can stop a pull: web/a.conf; git checkout takes them back.",
         "Its .gitignore: .gitops_checksums.json is not ignored: add it.",
         "Its make gitopsWeb: it ended with exit code 2: make: *** No rule to make target 'gitopsWeb'.  Stop.",
         f"Pipeline reports to {url}: {url} cannot be reached: nobody listens there.",
@@ -73,6 +74,15 @@ def test_a_remote_that_is_away_and_a_clone_that_is_none_are_told_apart(agent: Ag
     assert findings[1:] == ["The service: there is no statusUrl, so nothing is reported."]
     config(path, **settings(repo, deploymentRepo=str(agent.folder)))
     assert wrong(agent, path)[0].startswith(f"The clone {agent.folder}: git rev-parse ended with exit code 128")
+
+
+def test_a_state_folder_that_cannot_be_written_is_noticed(agent: Agent, repo: Remote) -> None:
+    path = config(agent.folder / "c.json", **settings(repo, stateDir=str(agent.folder / "state")))
+    full = Agent(agent.folder, ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *agent.program])  # as on a full disk
+    assert wrong(full, path)[0] == (
+        f"The state folder {agent.folder}/state: it cannot be written to: File too large. "
+        "Make room, or run the agent as its owner."
+    )
 
 
 def test_a_token_is_tried_without_a_report(agent: Agent, repo: Remote, tmp_path: Path) -> None:

@@ -34,8 +34,25 @@ def test_who_takes_too_long_is_ended_with_all_that_it_started() -> None:
     assert time.monotonic() - began < 5
 
 
+def test_how_a_program_failed_is_said_without_what_nobody_may_see() -> None:
+    assert run("exit 3", "/", 10).ending == "ended with exit code 3."
+    said = "echo out; printf '\\033[31mhttp://user:secret@host is away\\007\\n' >&2; exit 3"
+    assert run(said, "/", 10).ending == "ended with exit code 3: http://***@host is away\ufffd"
+    assert run("printf '1\\n2\\n'; exit 3", "/", 10).ending == "ended with exit code 3: 1\n2"
+
+
+def test_a_program_is_not_told_the_token_nor_of_the_repository_whose_hook_started_us(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("STATUS_TOKEN", "GIT_DIR", "GIT_INDEX_FILE", "GIT_SSH_COMMAND"):
+        monkeypatch.setenv(name, "told")
+    told = run("env", "/", 10, {"GIT_INDEX_FILE": "ours"}).text.splitlines()
+    assert {"GIT_INDEX_FILE=ours", "GIT_SSH_COMMAND=told"} <= set(told)
+    assert not [line for line in told if line.startswith(("STATUS_TOKEN=", "GIT_DIR="))]
+
+
 def test_what_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match=r"no-such-program cannot be run in /: No such file or directory\."):
+    with pytest.raises(AgentError, match=r"There is no no-such-program: install it, or name its folder in PATH\."):
         run(["no-such-program"], "/", 1)
     with pytest.raises(AgentError, match="/bin/sh cannot be run in") as caught:
         run("echo secret", str(tmp_path / "nowhere"), 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent import reader
 from agent.config import Check, make_target
 from agent.errors import ConfigError
 from agent.reader import load
@@ -110,7 +111,7 @@ def test_what_is_wrong_is_a_sentence(tmp_path: Path, members: dict[str, Any], se
 
 
 def test_several_repositories_each_have_their_server(tmp_path: Path) -> None:
-    several = [LEAST, {**LEAST, "host": "h2", "services": ["redis"]}]
+    several = [LEAST, {**LEAST, "host": "h2", "deploymentRepo": "/opt/other", "services": ["redis"]}]
     first, second = load(str(config(tmp_path / "c.json", repositories=several, log="json"))).targets
     assert (first.name, second.name, second.services) == ("web/h1", "web/h2", ["redis"])
 
@@ -121,6 +122,14 @@ def test_two_repositories_of_one_server_would_hide_each_other(tmp_path: Path) ->
         load(str(path))
     assert "Two repositories are called web/h1" in str(caught.value)
     assert "repositories[1].rollback must be true or false." in str(caught.value)
+
+
+def test_two_repositories_in_one_clone_would_deploy_for_ever(tmp_path: Path) -> None:
+    """Each run of one drops the other's checksums."""
+    (tmp_path / "link").symlink_to("/opt/stack")
+    second = {**LEAST, "host": "h2", "deploymentRepo": str(tmp_path / "link")}
+    with pytest.raises(ConfigError, match="Two repositories have the clone /opt/stack, and each would undo"):
+        load(str(config(tmp_path / "c.json", repositories=[LEAST, second])))
 
 
 def test_checks_are_read_whole(tmp_path: Path) -> None:
@@ -146,6 +155,16 @@ def test_what_is_no_config_at_all_is_a_sentence(tmp_path: Path, content: bytes, 
     with pytest.raises(ConfigError) as caught:
         load(str(path))
     assert why in str(caught.value)
+
+
+def test_where_no_config_is_the_places_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "PLACES", ("gitops-config.json", str(tmp_path / "etc.json")))
+    monkeypatch.chdir(tmp_path)
+    sentence = (
+        f"There is no config, neither gitops-config.json in this folder nor {tmp_path}/etc.json: name it by --config"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        load()
 
 
 def test_a_config_that_others_may_write_is_refused(tmp_path: Path) -> None:
