@@ -48,6 +48,8 @@ class Done(NamedTuple):
 
 
 _running: Set[int] = set()  # the process groups of the programs that run at this moment
+_starting = threading.Lock()
+_over = threading.Event()  # from when on nothing is started
 
 
 def run(
@@ -62,22 +64,25 @@ def run(
     With `on_line` output and errors are one, each line is given to it at once, and only the last ones are kept.
     """
     try:
-        process = subprocess.Popen(  # nosec B603
-            ["/bin/sh", "-c", named(command)] if isinstance(command, str) else command,
-            cwd=folder,
-            env=dict({name: value for name, value in os.environ.items() if name not in WITHHELD}, **(more or {})),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
-            start_new_session=True,  # so that what it starts can be ended with it
-            bufsize=0,
-        )
+        with _starting:
+            if _over.is_set():
+                raise AgentError("Nothing is started any more, as the run is ended.")
+            process = subprocess.Popen(  # nosec B603
+                ["/bin/sh", "-c", named(command)] if isinstance(command, str) else command,
+                cwd=folder,
+                env=dict({name: value for name, value in os.environ.items() if name not in WITHHELD}, **(more or {})),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
+                start_new_session=True,  # so that what it starts can be ended with it
+                bufsize=0,
+            )
+            _running.add(process.pid)
     except OSError as error:
         name = "/bin/sh" if isinstance(command, str) else command[0]
         if isinstance(error, FileNotFoundError) and os.path.isdir(folder):
             raise AgentError(f"There is no {name}: install it, or name its folder in PATH.") from None
         raise AgentError(f"{name} cannot be run in {folder}: {error.strerror or error}.") from None
-    _running.add(process.pid)
     readers = [_Reader(stream, on_line) for stream in (process.stdout, process.stderr) if stream]
     is_late = False
     try:
@@ -97,7 +102,9 @@ def run(
 
 
 def end_all() -> None:
-    """End every program that other threads run."""
+    """End every program that other threads run, and let none begin."""
+    with _starting:
+        _over.set()
     for pid in list(_running):
         end_group(pid)
 

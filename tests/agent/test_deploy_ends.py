@@ -49,6 +49,7 @@ def test_a_run_that_was_killed_is_reported_as_failed_by_the_next_which_does_the_
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_run_that_is_stopped_leaves_no_make_behind(host: Stack, number: signal.Signals) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us by "&" had it ignored
     host.configure(parallel=2)
     process, go = held_at_redis(host)
     process.send_signal(number)

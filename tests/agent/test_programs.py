@@ -1,10 +1,12 @@
 """Other programs: what they say, when they are ended, and what they leave behind."""
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from agent import programs
 from agent.errors import AgentError
 from agent.programs import run
 
@@ -49,6 +51,15 @@ def test_a_program_is_not_told_the_token_nor_of_the_repository_whose_hook_starte
     told = run("env", "/", 10, {"GIT_INDEX_FILE": "ours"}).text.splitlines()
     assert {"GIT_INDEX_FILE=ours", "GIT_SSH_COMMAND=told"} <= set(told)
     assert not [line for line in told if line.startswith(("STATUS_TOKEN=", "GIT_DIR="))]
+
+
+def test_when_all_were_ended_nothing_begins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As a thread might, that was about to start the next make when the operator ended the run."""
+    monkeypatch.setattr(programs, "_over", threading.Event())  # for the tests after this one
+    programs.end_all()
+    with pytest.raises(AgentError, match="Nothing is started any more"):
+        run(["touch", str(tmp_path / "begun")], "/", 10)
+    assert not (tmp_path / "begun").exists()
 
 
 def test_what_is_not_there_is_a_sentence(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import re
 import shutil
 
 from tests.agent.stack import Stack, pipes
-from tests.process.service import free_port, wait_until
+from tests.process.service import free_port
 
 
 def said(host: Stack) -> str:
@@ -56,10 +56,11 @@ def test_it_names_a_commit_that_is_held_back_and_why(host: Stack) -> None:
 
 
 def test_it_tells_a_run_that_goes_on_from_one_that_died(host: Stack) -> None:
-    [gate] = pipes(host.folder, "gate")
-    host.on_up("", f"read _ < {gate}")
+    here, gate = pipes(host.folder, "here", "gate")
+    host.on_up("", f'echo > "{here}"; read _ < "{gate}"')
     with host.start() as run:
-        wait_until(lambda: "A run that began at T goes on." in lines(host), "the run is on")
+        here.read_text()
+        assert "A run that began at T goes on." in lines(host)
         run.kill()
         run.wait()
         gate.write_text("go\n")
