@@ -159,12 +159,14 @@ class Journal:
         return self._descriptor
 
     def _tail(self, size: int) -> list[Line] | None:
-        """The lines from where reading ended; None where what was read was taken back."""
+        """The lines from where reading ended; None where what was read was taken back, or is another's."""
         if size < self.offset:
             return None
         if size == self.offset:
             return []
         lines, good = decoded(os.pread(self._held, size - self.offset, self.offset))
+        if lines and lines[0].revision < self._revision:
+            return None  # an older one was copied over it, and has a line that ends just where reading ended
         self.offset += good
         self._is_whole = self.offset == size
         for line in lines:

@@ -191,6 +191,23 @@ def test_an_older_journal_put_back_undoes_nothing_that_the_file_holds(
     assert [entry[0] for entry in told(store)] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_an_older_journal_copied_over_is_noticed_where_a_line_of_it_ends_just_where_reading_ended(path: Path) -> None:
+    store, journal = opened(path), _beside(path, "journal")
+    keep_in_journal(store)
+    note(store, ("a/x", "synced"))
+    note(store, ("a/x", "failed"), ("b/x", "synced"))
+    first, *others = journal.read_bytes().splitlines(keepends=True)
+    write_the_file(store)
+    note(store, ("a/x", "unknown"), ("b/x", None))
+    journal.unlink()
+    note(store, ("c/x", "synced"))
+    read, before_last = journal.stat().st_size, len(first) + sum(map(len, others[:-1]))
+    journal.write_bytes(b"".join([first[:-1], b" " * (read - before_last), b"\n", *others]))
+    assert _agree(path, store) == ["a/x", "c/x"]
+    note(store, ("d/x", "synced"))
+    assert _agree(path, store) == ["a/x", "c/x", "d/x"]
+
+
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"{}\n", b"[1]\n", b"torn"])
 def test_a_journal_that_is_missing_or_empty_costs_only_what_was_in_it_alone(path: Path, content: bytes | None) -> None:
     store, other = opened(path), opened(path)
