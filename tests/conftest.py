@@ -1,6 +1,7 @@
 """What tests of several rings share: a database, and the agent as one file."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,3 +34,11 @@ def agent_file() -> Path:
     """The agent as `make agent` builds it and GET /agent hands it out."""
     subprocess.run(["make", "agent"], cwd=ROOT, check=True, capture_output=True)
     return ROOT / "dist/gitops-agent.pyz"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the Pythons that ran the agent: a machine with few of them proves little."""
+    passed = "\n".join(report.nodeid for report in terminalreporter.stats.get("passed", []))
+    minors = sorted({int(minor) for minor in re.findall(r"under_every_python\[3\.(\d+)-", passed)})
+    if minors:
+        terminalreporter.write_line(f"The agent ran under Python {', '.join(f'3.{minor}' for minor in minors)}.")
