@@ -13,7 +13,7 @@ from agent.git import Repository
 from agent.health import failing_checks, failing_hooks
 from agent.log import Log
 from agent.reporter import Reporter
-from agent.state import Memory, folder_of, forget_drift, load_drift
+from agent.state import Drift, Memory, folder_of, forget_drift, load_drift
 from agent.text import shown
 from agent.update import make
 
@@ -207,10 +207,16 @@ class Deployment:
         return [shown(name) for name in names]
 
     def _with_drift(self, report: Dict[str, Any]) -> Dict[str, Any]:
-        """The report, but never greener than what the last check saw."""
-        drift = load_drift(self._folder)
-        if report["status"] != "synced" or drift is None:
+        """The report, but never greener than what the last check saw, or than the clone is, if none ran since."""
+        if report["status"] != "synced":
             return report
+        drift = load_drift(self._folder)
+        if drift is None:
+            edited = [shown(name) for name in self._repository.edited()]
+            if not edited:
+                return report
+            self._log.warning("Edited by hand, so this is not what git says: {}.".format(", ".join(edited)))
+            drift = Drift("out_of_sync", edited)
         files = report["changed_files"] if drift.changed_files is None else drift.changed_files
         return dict(report, status=drift.status, changed_files=files)
 

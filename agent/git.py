@@ -78,8 +78,9 @@ class Repository:
         return self._run(["merge-base", "--is-ancestor", old, new], LOCAL_SECONDS).code == 0
 
     def edited(self) -> List[str]:
-        """The files of the clone that were edited and not committed."""
-        return [os.fsdecode(name) for name in self.git("diff", "--name-only", "-z", "HEAD", "--").split(b"\0") if name]
+        """The files of the clone that were edited and not committed, sorted; submodules are left out."""
+        output = self.git("diff", "--name-only", "--ignore-submodules", "-z", "HEAD", "--")
+        return sorted(os.fsdecode(name) for name in output.split(b"\0") if name)
 
     def knows(self, commit: str) -> bool:
         """Whether a commit is there, as one that was forced away need not be."""

@@ -76,6 +76,22 @@ def test_what_git_does_not_know_counts_too(host: Stack) -> None:
     assert host.made() == ["all"]
 
 
+def test_what_was_edited_here_is_made_and_not_called_in_sync(host: Stack) -> None:
+    host.deploy()
+    host.made()
+    for name in ("redis/redis.conf", "redis/ü"):  # the second is none of git's, as a log is not
+        (host.remote.clone / name).write_text("by hand")
+    done = host.deploy()
+    assert (done.returncode, host.made()) == (0, ["redis"])
+    assert "Edited by hand, so this is not what git says: redis/redis.conf." in done.stdout
+    assert host.deploy().returncode == 0
+    row = host.board()
+    assert (row["status"], row["changed_files"]) == ("out_of_sync", ["redis/redis.conf"])
+    git(host.remote.clone, "checkout", "redis")
+    assert host.deploy().returncode == 0
+    assert host.history() == ["synced", "out_of_sync", "synced"]
+
+
 def test_a_missing_thing_that_was_there_is_a_change_and_one_that_never_was_is_none(host: Stack) -> None:
     host.configure(services=["redis", "nowhere"])
     host.deploy()
@@ -194,7 +210,7 @@ def test_a_pull_that_fails_stops_everything(host: Stack) -> None:
     host.deploy()
     host.made()
     git(host.remote.clone, "remote", "set-url", "origin", str(host.folder / "nowhere"))
-    (host.remote.clone / "redis/redis.conf").write_text("edited")
+    (host.remote.clone / "redis/local.conf").write_text("not of git")
     done = host.deploy()
     assert (done.returncode, host.made()) == (2, [])
     row = host.board()
