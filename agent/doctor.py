@@ -12,7 +12,7 @@ from agent.config import Config, Target, make_target
 from agent.delivery import REFUSED, Service
 from agent.errors import FAILED, OK, AgentError, GitError
 from agent.files import make_folder
-from agent.git import Repository
+from agent.git import LEAVE_THEM, Repository
 from agent.log import Log
 from agent.programs import run
 from agent.reader import find, load
@@ -101,10 +101,7 @@ def _state(folder: str) -> str:
 
 def _history(git: Repository) -> str:
     ours = git.git("rev-list", "--count", "@{upstream}..HEAD").decode("ascii").strip()
-    if ours == "0":
-        return ""
-    why = "made here or forced away there"
-    return f"{ours} commit(s) {why}, so nothing can be pulled: git reset --keep @{{upstream}} leaves them."
+    return "" if ours == "0" else f"{ours} commit(s) are not on the remote's branch. {LEAVE_THEM}"
 
 
 def _edits(git: Repository) -> str:

@@ -16,8 +16,10 @@ def read_json(path: str, default: Any) -> Any:
             return json.load(file)
     except FileNotFoundError:
         return default
-    except (OSError, ValueError) as error:
-        raise AgentError(f"{path} cannot be read: {error}. Mend it or remove it.") from None
+    except OSError as error:
+        raise AgentError(f"{path} cannot be read: {error.strerror or error}. Run the agent as its owner.") from None
+    except ValueError as error:
+        raise AgentError(f"{path} cannot be understood: {error}. Mend it or remove it.") from None
 
 
 def write_json(path: str, value: Any, mode: int = 0o644) -> None:

@@ -13,6 +13,7 @@ QUIET = {
     "LC_ALL": "C",
 }
 LOCAL_SECONDS = 60
+LEAVE_THEM = "They were made here or forced away there: git reset --keep @{upstream} leaves them."
 
 
 class Repository:
@@ -23,8 +24,13 @@ class Repository:
         self._seconds = seconds
 
     def pull(self) -> None:
-        """Take over what the branch has become; what is no fast-forward is refused."""
+        """Take over what the branch has become; what is no fast-forward is refused.
+
+        So is a branch that was forced back: git says of it that all is up to date.
+        """
         self.git("pull", "--ff-only", "--no-rebase", "--quiet", seconds=self._seconds)
+        if self.commit() != self.upstream():
+            raise GitError(f"The clone {self.folder} has commits that the remote's branch has not. {LEAVE_THEM}")
 
     def fetch(self) -> None:
         """Learn what the branch has become, or that it is gone, and change no file."""

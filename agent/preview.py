@@ -5,7 +5,7 @@ from typing import List
 from agent import checksums
 from agent.config import Target
 from agent.errors import IMPOSSIBLE, OK
-from agent.git import Repository
+from agent.git import LEAVE_THEM, Repository
 from agent.log import Log
 from agent.state import Memory
 from agent.text import plain, shown
@@ -19,10 +19,8 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
     if memory.held and memory.held["commit"] == new:
         log.warning(f"Would leave out {new[:12]}, which was rolled back. The next commit is taken again.")
         new = head
-    if repository.is_ancestor(new, head):  # there is nothing new, or this clone is ahead
-        new = head
-    elif not repository.is_ancestor(head, new):
-        log.error(f"git pull would fail: {head[:12]} here and {new[:12]} there went different ways.")
+    if not repository.is_ancestor(head, new):
+        log.error(f"git pull would fail: the remote's branch is at {new[:12]}, without {head[:12]}. {LEAVE_THEM}")
         return IMPOSSIBLE
     files = repository.changed(head, new)
     edited = sorted(set(files) & set(repository.edited()))

@@ -235,6 +235,24 @@ def test_a_branch_that_went_another_way_is_not_taken(host: Stack) -> None:
     assert "Not possible to fast-forward" in row["validation_message"]
 
 
+def test_a_branch_that_was_forced_back_is_not_called_deployed(host: Stack) -> None:
+    """Of which `git pull` says that all is up to date."""
+    host.deploy()
+    host.remote.push({"redis/redis.conf": "bad"})
+    host.deploy()
+    host.made()
+    git(host.remote.work, "push", "--quiet", "--force", "origin", "HEAD~1:main")
+    told = "has commits that the remote's branch has not. They were made here or forced away there: git reset --keep"
+    dry = host.deploy("--dry-run")
+    assert (dry.returncode, "forced away there: git reset --keep" in dry.stdout) == (2, True)
+    assert (host.deploy().returncode, host.made()) == (2, [])
+    row = host.board()
+    assert (row["status"], told in row["validation_message"]) == ("failed", True)
+    git(host.remote.clone, "reset", "--quiet", "--keep", "@{upstream}")
+    assert (host.deploy().returncode, host.made()) == (0, ["redis"])
+    assert host.board()["status"] == "synced"
+
+
 def test_what_was_edited_here_is_not_overwritten(host: Stack) -> None:
     host.deploy()
     host.remote.push({"redis/redis.conf": "theirs"})

@@ -53,7 +53,7 @@ def test_each_thing_that_is_wrong_is_named_once(agent: Agent, repo: Remote) -> N
     path = config(agent.folder / "c.json", **settings(repo, statusUrl=url))
     findings = wrong(agent, path)
     expected = [
-        "Its history: 1 commit(s) made here or forced away there, so nothing can be pulled: "
+        "Its history: 1 commit(s) are not on the remote's branch. They were made here or forced away there: "
         "git reset --keep @{upstream} leaves them.",
         "Its files: 1 edited by hand, which can stop a pull: web/a.conf; git checkout takes them back.",
         "Its .gitignore: .gitops_checksums.json is not ignored: add it.",
