@@ -26,11 +26,14 @@ class Repository:
     def pull(self) -> None:
         """Take over what the branch has become; what is no fast-forward is refused.
 
-        So is a branch that was forced back: git says of it that all is up to date.
+        So is a branch that was forced back, of which git says that all is up to date.
         """
-        self.git("pull", "--ff-only", "--no-rebase", "--quiet", seconds=self._seconds)
-        if self.commit() != self.upstream():
-            raise GitError(f"The clone {self.folder} has commits that the remote's branch has not. {LEAVE_THEM}")
+        try:
+            self.git("pull", "--ff-only", "--no-rebase", "--quiet", seconds=self._seconds)
+        except GitError:
+            self._refuse_other_commits()
+            raise
+        self._refuse_other_commits()
 
     def fetch(self) -> None:
         """Learn what the branch has become, or that it is gone, and change no file."""
@@ -98,6 +101,10 @@ class Repository:
         if done.code or done.is_late:
             raise GitError(f"git {arguments[0]} {done.ending}")
         return done.output
+
+    def _refuse_other_commits(self) -> None:
+        if self.knows("@{upstream}") and not self.is_ancestor("HEAD", "@{upstream}"):
+            raise GitError(f"The clone {self.folder} has commits that the remote's branch has not. {LEAVE_THEM}")
 
     def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:
         return run(["git", "-C", self.folder, *arguments], "/", seconds, dict(QUIET, **(more or {})))

@@ -232,7 +232,7 @@ def test_a_branch_that_went_another_way_is_not_taken(host: Stack) -> None:
     assert host.deploy().returncode == 2
     row = host.board()
     assert (row["status"], row["commit_sha"]) == ("failed", commit)
-    assert "Not possible to fast-forward" in row["validation_message"]
+    assert "has commits that the remote's branch has not. They were made here or" in row["validation_message"]
 
 
 def test_a_branch_that_was_forced_back_is_not_called_deployed(host: Stack) -> None:
