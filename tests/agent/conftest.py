@@ -8,7 +8,7 @@ import pytest
 from tests.agent.agents import Agent
 from tests.agent.servers import Server
 from tests.agent.stack import Stack, stack
-from tests.process.service import Service, running
+from tests.process.service import Service, free_port, running
 
 
 @pytest.fixture
@@ -40,3 +40,16 @@ def server(tmp_path: Path, agent: Agent, service: Service, group: str) -> Server
 def host(tmp_path: Path, agent: Agent, service: Service, group: str) -> Stack:
     """A compose host of which nothing was deployed yet, reporting as h1 of this test's group."""
     return stack(tmp_path, agent, service.url, group)
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token and no proxy of the tester's, for an agent in this process."""
+    for name in ("STATUS_TOKEN", "http_proxy", "HTTP_PROXY", "https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def no_url() -> str:
+    """An address where nobody listens."""
+    return f"http://127.0.0.1:{free_port()}"

@@ -40,6 +40,10 @@ FILES = {
     "web/nginx.conf": "events {}\n",
 }
 
+ONCE = {"retries": 0, "delay": 0}  # how often a check is asked
+# The stack is well as long as nobody writes `bad` into the config of redis.
+HEALTHY = {"command": "echo looking; ! grep bad redis/redis.conf", **ONCE}
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -121,3 +125,11 @@ def pipes(folder: Path, *names: str) -> list[Path]:
     for path in paths:
         os.mkfifo(path)
     return paths
+
+
+def said(folder: Path) -> list[str]:
+    """The lines that hooks wrote since this was last asked."""
+    path = folder / "said"
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return lines

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,14 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+import requests
 import yaml
 
-from tests.process.service import ROOT
+from tests.process.service import ROOT, Service
 
 DOCUMENT = ROOT / "INTEGRATION_EXAMPLES.md"
 NASTY_MESSAGE = (
     "Fix \"quotes\", 'quotes' and C:\\new\\table\n\n$(touch pwned) `touch pwned` ${HOME} %s\ttab ümläut 日本 😀"
 )
+TOKEN = "an-admin-token-of-the-tests"  # which each example sends; those of the drift check work without one
+AUTH = {"STATUS_AUTH": "writes", "STATUS_ADMIN_TOKEN": TOKEN}
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; .ci/run installs it")
 
 BIN = Path(sys.executable).parent
 ROLE = """
@@ -54,6 +60,14 @@ def blocks_asked_for(test_file: Path) -> set[tuple[str, ...]]:
         for call in ast.walk(function)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "block"
     }
+
+
+def record(service: Service, group: str, host: str) -> dict[str, Any]:
+    """What the service knows of a server."""
+    answer = requests.get(f"{service.url}/status/{group}/{host}", timeout=10)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def run(

@@ -7,8 +7,9 @@ import pytest
 
 from tests.simulation import plain
 from tests.simulation.fleet import END, happenings
+from tests.simulation.look import Month
 from tests.simulation.plain import Fields
-from tests.simulation.play import Month, play
+from tests.simulation.play import play
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 """What a test asks of a process of its own: `python -m tests.storage.child count|obey|die …`."""
 
+import contextlib
 import functools
 import itertools
 import json
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from config import Settings
 from domain import document
 from storage import Store, json_file, open_store
 from tests.memory_store import MemoryStore
-from tests.storage.records import count, keep_in_journal, note, opened, write_the_file
+from tests.storage.records import ROOT, count, keep_in_journal, note, opened, write_the_file
 
 DIED = 9
 V1 = {
@@ -26,11 +28,26 @@ V1 = {
     "drifted_files": ["/etc/rsyslog.conf"], "last_check": "2026-04-26T00:00:00Z",
 }  # fmt: skip
 V1_BYTES = json.dumps(V1, indent=2).encode()  # unlike anything that the service would write
+# Another program, which holds the lock of the store until it gets a line.
+HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); input()"
 
 
 def v1_store(path: Path, clock: Callable[[], float] = lambda: 1_777_199_400.0) -> Store:
     """The store as the service opens it, at half past ten on 2026-04-26."""
     return open_store(path, legacy.upgrade(Settings(store=path), clock))
+
+
+@contextlib.contextmanager
+def waiting_for_a_line(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that has said its first line and waits for one of ours; it is reaped at the end."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
 
 
 def _say(line: str) -> None:
@@ -165,6 +182,11 @@ WORK = {
     "migrating": Work(lambda path: path.write_bytes(V1_BYTES), _migrating),
 }
 ANEW = {"in the file", "closing"}  # the journal is started anew at each of their checkpoints
+# The works whose every line is died at, and the steps that were done before they begin.
+PREPARED = {
+    "first use": 0, "in the file": 1, "in the journal, then in the file": 1, "closing": 1, "over a torn journal": 2,
+    "over an edited file": 2,
+}  # fmt: skip
 
 
 def set_limits(work: str) -> None:

@@ -1,12 +1,45 @@
-"""The file stands still where a test does not want it otherwise: it is written with each commit, however slow the disk."""
+"""What tests of the store share: each store that there is, and a file that is written with each commit, however slow the
+disk: so it stands still where a test does not want it otherwise."""
 
+import contextlib
 import math
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from storage import json_file
+from storage import Store, json_file
+from tests.memory_store import MemoryStore
+from tests.storage.records import keep_in_journal, opened
 
 
 @pytest.fixture(autouse=True)
 def _the_file_is_written_with_each_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_file, "CHECKPOINT_SHARE", math.inf)
+
+
+@pytest.fixture(params=["memory", "file", "journal", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The plain store; the file, brought up to date with each commit; the file that never is, but by its journal; and
+    the database."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    store = opened(request.getfixturevalue("database") if request.param == "postgres" else tmp_path / "status.json")
+    if request.param == "journal":
+        keep_in_journal(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the test's store is to be."""
+    return tmp_path / "status.json"
+
+
+@pytest.fixture
+def stores(database: str) -> Iterator[list[Store]]:
+    """Three replicas of one database."""
+    with contextlib.ExitStack() as resources:
+        yield [resources.enter_context(contextlib.closing(opened(database))) for _ in range(3)]

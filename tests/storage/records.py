@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
+import orjson
 from pydantic import SecretStr
 
 from domain.history import Entry, Event, change_entry, deletion_entry
@@ -31,6 +32,15 @@ def never_version_1(_document: dict[str, Any]) -> None:
 def opened(place: Path | str) -> Store:
     """The file store at a path, or the one in the database of a URL."""
     return open_store(SecretStr(str(place)) if "://" in str(place) else Path(place), never_version_1)
+
+
+class Refused(Exception):
+    """What a decision raises."""
+
+
+def refuse(_before: Changes, _revision: int) -> NoReturn:
+    """A decision that stores nothing."""
+    raise Refused
 
 
 def put(store: Store, *servers: Server) -> Commit:
@@ -134,3 +144,24 @@ def at_once(*tasks: Callable[[], object]) -> None:
         thread.join()
     if errors:
         raise errors[0]
+
+
+def in_file(path: Path) -> Any:
+    """The records that stand in the file itself."""
+    return orjson.loads(path.read_bytes())["servers"]
+
+
+def beside(path: Path, ending: str) -> Path:
+    """The file of this ending beside the store's."""
+    return path.with_name(f"{path.name}.{ending}")
+
+
+def agree(path: Path, *stores: Any) -> list[str]:
+    """The keys that all of these stores, and one opened anew, hold alike, with the same history."""
+    fresh = opened(path)
+    for store in stores:
+        assert store.snapshot().records == fresh.snapshot().records
+        assert told(store) == told(fresh)
+    revisions = [entry[0] for entry in told(fresh)]
+    assert revisions == sorted(set(revisions))
+    return list(fresh.snapshot().records)

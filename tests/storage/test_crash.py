@@ -10,14 +10,8 @@ import orjson
 import pytest
 
 from storage.history import HistoryFile
-from tests.storage.child import V1_BYTES, after_steps, assert_same, assert_steps, step, v1_store
+from tests.storage.child import PREPARED, V1_BYTES, after_steps, assert_same, assert_steps, step, v1_store
 from tests.storage.records import ROOT, files, keep_in_journal, opened, put, server
-
-# The works whose every line is died at, and the steps that were done before they begin.
-PREPARED = {
-    "first use": 0, "in the file": 1, "in the journal, then in the file": 1, "closing": 1, "over a torn journal": 2,
-    "over an edited file": 2,
-}  # fmt: skip
 
 
 def _tries(folder: Path, work: str) -> list[tuple[Path, int]]:

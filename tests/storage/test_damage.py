@@ -57,11 +57,6 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "status.json"
-
-
 def _assert_refused(store: Store, sentence: str) -> None:
     for use in (
         store.snapshot,

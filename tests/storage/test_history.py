@@ -17,11 +17,6 @@ from tests.storage.records import entry, keep_in_journal, never_version_1, opene
 OLDEST = "2026-04-10T00:00:00Z"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "status.json"
-
-
 def history(path: Path) -> Path:
     return path.with_name(f"{path.name}.history")
 

@@ -20,11 +20,6 @@ SIXTEEN = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "status.json"
-
-
 def _file(path: Path, **members: Any) -> None:
     path.write_text(json.dumps({"version": "2.0", "servers": {}, **members}))
 

@@ -26,11 +26,6 @@ GOLDEN = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "status.json"
-
-
 def _migrated(path: Path, document: Any) -> Any:
     path.write_text(json.dumps(document))
     (record,) = v1_store(path).snapshot().records.values()

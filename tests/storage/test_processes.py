@@ -1,36 +1,14 @@
 """Several processes on one file, and the lock that keeps them apart."""
 
-import contextlib
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from domain.errors import Unavailable
 from storage import json_file
-from tests.storage.records import ROOT, at_once, count, counted, keep_in_journal, opened, put, server
-
-_HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); input()"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "status.json"
-
-
-@contextlib.contextmanager
-def _waiting_for_a_line(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that has said its first line and waits for one of ours; it is reaped at the end."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            assert process.stdout
-            assert process.stdout.readline()
-            yield process
-        finally:
-            process.kill()
+from tests.storage.child import HOLDER, waiting_for_a_line
+from tests.storage.records import at_once, count, counted, keep_in_journal, opened, put, server
 
 
 def _go(process: subprocess.Popen[str]) -> None:
@@ -48,7 +26,7 @@ def test_processes_that_change_at_once_lose_no_update_and_each_others_records_ne
     child, store = ("-m", "tests.storage.child", "count", str(path), "100"), opened(path)
     if waits:
         keep_in_journal(store)
-    with _waiting_for_a_line(*child, "a/shared", "a/1") as one, _waiting_for_a_line(*child, "a/shared", "a/2") as two:
+    with waiting_for_a_line(*child, "a/shared", "a/1") as one, waiting_for_a_line(*child, "a/shared", "a/2") as two:
         at_once(
             lambda: _go(one),
             lambda: _go(two),
@@ -68,7 +46,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
     store = opened(path)
     put(store, server("a/x"))
     content = path.read_bytes()
-    with _waiting_for_a_line("-c", _HOLDER, f"{path}.lock") as holder:
+    with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
         for use in (lambda: put(store, server("b/x")), store.check):
             with pytest.raises(Unavailable) as caught:
                 use()
@@ -84,7 +62,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
 def test_a_process_that_dies_with_the_lock_lets_go_of_it(path: Path) -> None:
     store = opened(path)
     put(store, server("a/x"))
-    with _waiting_for_a_line("-c", _HOLDER, f"{path}.lock") as holder:
+    with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
         holder.kill()
         holder.wait()
     put(store, server("b/x"))

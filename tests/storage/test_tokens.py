@@ -21,11 +21,6 @@ def token(token_id: str, label: str = "a") -> Token:
     }  # fmt: skip
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "status.json"
-
-
 def test_each_process_sees_a_change_that_returned(path: Path) -> None:
     one, other = open_tokens(path), open_tokens(path)
     assert other.keyring().tokens == {}

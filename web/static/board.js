@@ -250,8 +250,7 @@ async function refresh() {
     login.hidden = answer.type !== "opaqueredirect" && answer.status !== 401;
     if (!login.hidden) throw new Error("You are no longer logged in.");
     if (answer.status === 200) {
-      const content = await answer.text();
-      patch(new DOMParser().parseFromString(content, "text/html"));
+      patch(new DOMParser().parseFromString(await answer.text(), "text/html"));
       tag = answer.headers.get("ETag") ?? "";
     } else if (answer.status !== 304) {
       const said = await answer.json().catch(() => ({}));
@@ -282,12 +281,9 @@ function tell() {
 if (search) startTools();
 tell();
 asOf.querySelector("button").addEventListener("click", refresh);
-setInterval(() => {
-  if (!document.hidden) refresh();
-}, INTERVAL);
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) refresh();
-});
+const refreshIfSeen = () => !document.hidden && refresh();
+setInterval(refreshIfSeen, INTERVAL);
+document.addEventListener("visibilitychange", refreshIfSeen);
 addEventListener("pageshow", (event) => {
   if (event.persisted) refresh();
 });
