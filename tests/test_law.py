@@ -153,10 +153,21 @@ def test_no_file_keeps_a_store_settings_or_a_clock_of_its_own(path: Path) -> Non
         assert not set(called(statement)) & WIRING
 
 
-def test_files_stay_under_300_lines() -> None:
+def python_files() -> dict[str, str]:
+    """The text of every Python file of the repository, by its name."""
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    long = {name: count for name in listed.split() if (count := len((ROOT / name).read_text().splitlines())) >= 300}
-    assert not {name: count for name, count in long.items() if not name.startswith("tests/")}
+    return {name: (ROOT / name).read_text("utf-8") for name in listed.split()}
+
+
+def test_files_stay_under_300_lines() -> None:
+    long = {name: count for name, text in python_files().items() if (count := len(text.splitlines())) >= 300}
+    assert not long
+
+
+def test_no_test_imports_another() -> None:
+    files = {name: text for name, text in python_files().items() if name.startswith("tests/")}
+    assert len(files) > 100
+    assert not [name for name, text in files.items() if re.search(r"^from tests\.(\w+\.)*test_", text, re.MULTILINE)]
 
 
 @FILES

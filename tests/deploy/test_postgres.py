@@ -21,9 +21,9 @@ from pydantic import SecretStr
 
 from config import Settings
 from tests.deploy.grafana_files import COMPOSE, DEPLOY
+from tests.deploy.tools import CLUSTERS, in_gunicorn, in_image, outcome
 from tests.process.fleet import Fleet, board, lost, trouble_in_history
 from tests.process.service import ROOT, Service, free_port, running, wait_until, wait_until_it_answers
-from tests.test_deploy import CLUSTERS, in_gunicorn, in_image, outcome
 
 OVERLAY_FILE = DEPLOY / "compose.postgres.yaml"
 # What comes after `!reset` takes the place of what the first file says; only Docker knows the tag.

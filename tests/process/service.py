@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 20
+LIMIT = 5.0  # seconds in which every request is answered, whatever became of the database
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,14 @@ def running(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextlib.contextmanager
+def service_on(url: str, folder: Path) -> Iterator[Service]:
+    """A service with two workers."""
+    folder.mkdir(exist_ok=True)
+    with running(folder, environment={"STATUS_STORE": url}) as service:
+        yield service
 
 
 def wait_until_it_answers(url: str, process: subprocess.Popen[bytes], seconds: float = START_SECONDS) -> None:

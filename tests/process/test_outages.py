@@ -19,8 +19,7 @@ from pydantic import SecretStr
 
 from tests.postgres import NOBODY, Postgres, fresh_schema, postgres_server
 from tests.process.fleet import Fleet, board, lost, trouble_in_history
-from tests.process.service import ROOT, Service, wait_until
-from tests.process.test_postgres import LIMIT, service_on
+from tests.process.service import LIMIT, ROOT, Service, service_on, wait_until
 
 THREADS = 4
 ALL_WELL = {"report": 200, "status": 200, "history": 200, "ready": 200, "health": 200}

@@ -1,6 +1,5 @@
 """Several services on one database: each may die, and the database too, and what was acknowledged is there once."""
 
-import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -14,9 +13,7 @@ from pydantic import SecretStr
 
 from tests.postgres import Postgres, fresh_schema, postgres_server
 from tests.process.fleet import Fleet, Report, board, lost, trouble_in_history
-from tests.process.service import Service, running, wait_until
-
-LIMIT = 5.0
+from tests.process.service import LIMIT, service_on, wait_until
 
 
 @pytest.fixture
@@ -30,14 +27,6 @@ def machine() -> Iterator[Postgres]:
 def url(machine: Postgres) -> Iterator[str]:
     with fresh_schema(machine.url.replace("postgres@", "postgres:much-too-secret@")) as url:
         yield url
-
-
-@contextlib.contextmanager
-def service_on(url: str, folder: Path) -> Iterator[Service]:
-    """A service with two workers."""
-    folder.mkdir(exist_ok=True)
-    with running(folder, environment={"STATUS_STORE": url}) as service:
-        yield service
 
 
 def test_what_was_acknowledged_is_there_once_whoever_is_killed_under_load(

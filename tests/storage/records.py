@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from domain.history import Entry, Event, change_entry, deletion_entry
 from domain.server import Server, new_server
+from domain.tokens import Token
 from storage import Changes, Commit, Decision, Store, open_store
 from storage.json_file import JsonFileStore
 
@@ -165,3 +166,11 @@ def agree(path: Path, *stores: Any) -> list[str]:
     revisions = [entry[0] for entry in told(fresh)]
     assert revisions == sorted(set(revisions))
     return list(fresh.snapshot().records)
+
+
+def token(token_id: str, label: str = "a") -> Token:
+    """A token as the store keeps it."""
+    return {
+        "id": token_id, "label": label, "scopes": ["read"], "groups": [], "created": "2026-04-26T10:30:00Z",
+        "expires": None, "last_used": None, "created_by": "test", "hash": "0" * 64,
+    }  # fmt: skip

@@ -14,7 +14,7 @@ from domain.errors import NotFound, Unavailable
 from domain.tokens import Token
 from storage import TokenStore, open_tokens
 from tests.process.service import wait_until
-from tests.storage.test_tokens import token
+from tests.storage.records import token
 
 Open = Callable[[], TokenStore]
 

@@ -12,13 +12,7 @@ from domain.errors import NotFound, Unavailable
 from domain.tokens import Token
 from storage import open_tokens
 from storage.verify import verify
-
-
-def token(token_id: str, label: str = "a") -> Token:
-    return {
-        "id": token_id, "label": label, "scopes": ["read"], "groups": [], "created": "2026-04-26T10:30:00Z",
-        "expires": None, "last_used": None, "created_by": "test", "hash": "0" * 64,
-    }  # fmt: skip
+from tests.storage.records import token
 
 
 def test_each_process_sees_a_change_that_returned(path: Path) -> None:

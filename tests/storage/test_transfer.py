@@ -12,8 +12,7 @@ from domain.dump import Thing
 from domain.errors import Invalid
 from storage import open_tokens
 from storage.verify import verify
-from tests.storage.records import note, opened, put, server, told
-from tests.storage.test_tokens import token
+from tests.storage.records import note, opened, put, server, token, told
 from transfer import BATCH, Place, compare, contents, fill
 
 SERVERS = BATCH + 100

@@ -19,19 +19,10 @@ import requests
 import yaml
 
 from config import VERSION, Settings
-from tests.process.service import free_port, wait_until_it_answers
+from tests.deploy.tools import CLUSTERS, DOCKERFILE, TOOLS, in_gunicorn, in_image, outcome
+from tests.process.service import ROOT, free_port, wait_until_it_answers
 
-ROOT = Path(__file__).resolve().parents[1]
-TOOLS = Path(sys.executable).parent
-CLUSTERS = (kubernetes_validate.utils.all_versions()[0], kubernetes_validate.latest_version())
 MANIFESTS = sorted((ROOT / "deploy/kubernetes").iterdir())
-
-
-def instructions() -> list[tuple[str, str]]:
-    """Every instruction of the Dockerfile with its arguments, in order."""
-    text = re.sub(r"^#.*\n|\\\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    parts = (line.partition(" ") for line in text.splitlines() if line)
-    return [(word, arguments) for word, _, arguments in parts]
 
 
 def objects() -> dict[str, Any]:
@@ -42,7 +33,6 @@ def objects() -> dict[str, Any]:
     return by_kind
 
 
-DOCKERFILE = instructions()
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
 COMPOSE_SERVICE = COMPOSE["services"]["gitops-status"]
 KUBERNETES = objects()
@@ -51,18 +41,6 @@ DEPLOYMENT, SERVICE = KUBERNETES["Deployment"]["spec"], KUBERNETES["Service"]["s
 CLAIM = KUBERNETES["PersistentVolumeClaim"]
 POD = DEPLOYMENT["template"]["spec"]
 [CONTAINER] = POD["containers"]
-
-
-def in_image(instruction: str) -> str:
-    """The arguments of an instruction that is there once."""
-    [arguments] = (arguments for word, arguments in DOCKERFILE if word == instruction)
-    return arguments
-
-
-def in_gunicorn(setting: str) -> str:
-    """What gunicorn.conf.py gives a setting, as it is written there."""
-    [value] = re.findall(rf"^{setting} = (.*)$", (ROOT / "gunicorn.conf.py").read_text(), re.MULTILINE)
-    return str(value)
 
 
 def copies() -> list[tuple[Path, str]]:
@@ -93,12 +71,6 @@ def imports(file: Path) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield str(node.module).partition(".")[0]
-
-
-def outcome(tool: str, *arguments: str) -> tuple[int, str]:
-    """The exit status of a tool of the virtual environment, and all that it said."""
-    result = subprocess.run([TOOLS / tool, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    return result.returncode, result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")
