@@ -6,6 +6,7 @@ every process knows the new file for one of ours and need not read it. Such a li
 there it names the journal's own inode: in a copy it is another's.
 """
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,8 +90,11 @@ class Journal:
         goes_on = first.journal == self.inode and (first.revision, first.file) == end
         return older + newer if older is not None and goes_on else None
 
-    def reopen(self) -> list[Line]:
-        """Every line of the file that the path names now. Raises ValueError where one in its middle cannot be read."""
+    def reopen(self, known: int = 0) -> list[Line]:
+        """Every line of the file that the path names now, without the servers of commits up to the revision `known`.
+
+        Raises ValueError where a line in its middle cannot be read.
+        """
         self.close()
         try:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -98,7 +102,7 @@ class Journal:
             return []
         status = os.fstat(self._descriptor)
         self.inode = status.st_ino
-        return self._tail(status.st_size) or []
+        return self._tail(status.st_size, known) or []
 
     def append(self, line: Line) -> int:
         """Put a line at the end. After an error the journal is as it was before.
@@ -158,13 +162,13 @@ class Journal:
             raise ValueError("no journal is held")
         return self._descriptor
 
-    def _tail(self, size: int) -> list[Line] | None:
+    def _tail(self, size: int, known: int = 0) -> list[Line] | None:
         """The lines from where reading ended; None where what was read was taken back, or is another's."""
         if size < self.offset:
             return None
         if size == self.offset:
             return []
-        lines, good = decoded(os.pread(self._held, size - self.offset, self.offset))
+        lines, good = decoded(os.pread(self._held, size - self.offset, self.offset), known)
         if lines and lines[0].revision < self._revision:
             return None  # an older one was copied over it, and has a line that ends just where reading ended
         self.offset += good
@@ -177,26 +181,28 @@ class Journal:
         self._revision, self._checkpoint = line.revision, line.file or self._checkpoint
 
 
-def decoded(content: bytes) -> tuple[list[Line], int]:
-    """The lines of the content, and how many bytes they hold.
+def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
+    """The lines of the content, and how many bytes they hold. Commits up to the revision `known` come without servers:
+    a long journal, most of which the file holds already, would take as much memory as the fleet.
 
     A last line that cannot be read was torn by a crash, before anybody was told that it is stored. One before it was
     not: raises ValueError.
     """
-    *texts, _unfinished = content.split(b"\n")
     lines, good = list[Line](), 0
-    for index, text in enumerate(texts):
+    for text in io.BytesIO(content):
+        if not text.endswith(b"\n"):
+            break
         try:
-            lines.append(_line(orjson.loads(text)))
+            lines.append(_line(orjson.loads(text), known))
         except (ValueError, TypeError, KeyError, AttributeError):
-            if index == len(texts) - 1:
+            if content.find(b"\n", good + len(text)) < 0:
                 break
             raise ValueError("a line in the middle of its journal cannot be read") from None
-        good += len(text) + 1
+        good += len(text)
     return lines, good
 
 
-def _line(members: dict[str, Any]) -> Line:
+def _line(members: dict[str, Any], known: int) -> Line:
     if "checkpoint" in members:
         inode, size, changed = members["file"]
         return Line(
@@ -205,7 +211,9 @@ def _line(members: dict[str, Any]) -> Line:
             seconds=float(members["seconds"]),
             journal=int(members["journal"]),
         )
-    servers = members["servers"]
+    revision, servers = int(members["revision"]), members["servers"]
+    if revision <= known:
+        return Line(revision, history=members["history"])
     # Complete them, as a service of an older version may have written them; only what people edit is checked too.
     kept = {key: server and completed(server) for key, server in servers.items()}
-    return Line(int(members["revision"]), kept, members["history"])
+    return Line(revision, kept, members["history"])

@@ -81,7 +81,7 @@ class Replica:
         while True:
             file, content = read_signed(self._path)
             document = read_document(content, self._upgrade)
-            lines = self.journal.reopen()
+            lines = self.journal.reopen(known=document.revision)
             if file == signature_of(self._path):
                 break  # no checkpoint came between the two
         checkpoints = [line for line in lines if line.file]
