@@ -228,5 +228,8 @@ def test_five_thousand_servers_stay_quick(open_page: Open, report: Report) -> No
     assert len(hosts(page)) == 200
     page.locator("#more").scroll_into_view_if_needed()
     page.wait_for_function("() => document.querySelectorAll('[data-items] > :not([hidden])').length >= 400")
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_label("Environment", exact=True).select_option("prod")
+    assert len(hosts(page)) == 200, "another choice begins with the first part again"
     assert opened < 8  # loose: 1.5 s and 70 ms on two quiet cores
     assert typed < 500

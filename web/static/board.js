@@ -139,6 +139,7 @@ function startTools() {
   for (const select of selects) {
     select.addEventListener("change", () => {
       keep(nameOf(select), select.value);
+      most = PART;
       choose();
     });
   }
