@@ -80,7 +80,7 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
     app.url_map.merge_slashes = False  # a path within is what was sent: `/status//web` is a 404, not a redirect
     if settings.trusted_proxies:
-        app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+        app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask has no other way
     errors.register(app)
     headers.register(app)
     requests.register(app)

@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Callable, Iterator, Optional, Tuple
 
 from agent.config import Config, Target, make_target
@@ -79,7 +80,7 @@ def _of_repository(target: Target, is_deployed: bool) -> Iterator[Finding]:
     yield "Its files", _problem(lambda: _edits(git))
     yield "Its .gitignore", _problem(lambda: _ignored(git))
     for name in ["gitopsAll", *map(make_target, target.services)]:
-        yield f"Its make {name}", _problem(lambda name=name: _makes(target, name))  # type: ignore[misc]
+        yield f"Its make {name}", _problem(partial(_makes, target, name))
 
 
 def _problem(look: Callable[[], Optional[str]]) -> str:
@@ -122,7 +123,7 @@ def _ignored(git: Repository) -> str:
 
 def _makes(target: Target, name: str) -> str:
     done = run(["make", "--dry-run", "--", name], target.deployment_repo, SECONDS)
-    return f"it {done.ending}" if done.code else ""
+    return f"it {done.ending}" if done.has_failed else ""
 
 
 def _clock(url: str) -> str:

@@ -84,7 +84,7 @@ class Expectations:
             "GITOPS_COMMIT": self._commit.name,
         }
         done = run(rule.command, self._export, self._target.git_timeout, environment)
-        if done.code or done.is_late:
+        if done.has_failed:
             ending = done._replace(output=b"").ending  # the half of a file says nothing, and may hold any secret
             raise AgentError(f"The command for {rule.target} {masked(ending)}")
         wanted = _ruled(rule, Wanted(rule.target, id_of(done.output, self._commit.name)))

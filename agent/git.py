@@ -98,7 +98,7 @@ class Repository:
     def git(self, *arguments: str, seconds: Optional[float] = None, more: Optional[Dict[str, str]] = None) -> bytes:
         """What git answers, with more in its environment."""
         done = self._run(list(arguments), seconds or LOCAL_SECONDS, more)
-        if done.code or done.is_late:
+        if done.has_failed:
             raise GitError(f"git {arguments[0]} {done.ending}")
         return done.output
 

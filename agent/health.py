@@ -18,7 +18,7 @@ def failing_hooks(place: str, commands: Sequence[str], target: Target, more: Dic
         name = f"{place}[{number}]"
         log.info(f"Hook {name} begins.")
         done = run(command, target.deployment_repo, target.make_timeout, more, lambda line: log.info(plain(line)))
-        if done.code or done.is_late:
+        if done.has_failed:
             yield f"Hook {name} {done.ending}"
 
 
@@ -50,7 +50,7 @@ def _try(check: Check, folder: str, more: Dict[str, str]) -> Optional[str]:
     if check.command:
         # With on_line, output and errors come in the order in which they were written.
         done = run(check.command, folder, check.timeout, more, lambda _: None)
-        return done.ending if done.code or done.is_late else None
+        return done.ending if done.has_failed else None
     address = check.url.split("?")[0]  # what follows may hold a secret
     try:
         with urllib.request.build_opener(NoRedirect).open(check.url, timeout=check.timeout) as answer:

@@ -105,7 +105,7 @@ def _systemctl(verb: str, paths: Sequence[str], root: str) -> None:
         in_image = [["systemctl", "--root", root, verb, *timers]]
         for words in in_image if root else [["systemctl", "daemon-reload"], ["systemctl", verb, "--now", *timers]]:
             done = run(words, "/", 60)
-            if done.code:
+            if done.has_failed:
                 raise AgentError(f"{' '.join(words)} {done.ending}")
 
 

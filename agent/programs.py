@@ -36,6 +36,11 @@ class Done(NamedTuple):
         return self.output.decode("utf-8", "backslashreplace")
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it did not end well by itself."""
+        return self.is_late or self.code != 0
+
+    @property
     def why(self) -> str:
         """Why it did not succeed."""
         return "took too long and was ended" if self.is_late else f"ended with exit code {self.code}"

@@ -100,8 +100,9 @@ def _report(options: argparse.Namespace, target: Optional[Target]) -> Dict[str, 
 
 def _changed_files(options: argparse.Namespace) -> Optional[List[str]]:
     """The names that are given; None if no option says anything of files."""
+    given: Optional[List[str]] = options.changed_file
     if options.changed_files_from is None:
-        return options.changed_file  # type: ignore[no-any-return]
+        return given
     try:
         if options.changed_files_from == "-":
             content = sys.stdin.buffer.read()
@@ -111,7 +112,7 @@ def _changed_files(options: argparse.Namespace) -> Optional[List[str]]:
     except OSError as error:
         raise AgentError(f"{options.changed_files_from} cannot be read: {error.strerror or error}.") from None
     names = content.split(b"\0" if b"\0" in content else b"\n")
-    return (options.changed_file or []) + [name.decode("utf-8", "backslashreplace") for name in names if name]
+    return (given or []) + [name.decode("utf-8", "backslashreplace") for name in names if name]
 
 
 def _seconds(text: str) -> int:

@@ -38,7 +38,7 @@ def _make(goal: str, target: Target, more: Dict[str, str], log: Log) -> Optional
     done = run(
         command, folder, target.make_timeout, more, lambda line: log.info(without_passwords(plain(line)), target=goal)
     )
-    if done.code or done.is_late:
+    if done.has_failed:
         log.error(f"make {done.why}", target=goal)
         return f"make {goal} {done.ending}"
     log.info("make succeeded.", target=goal)

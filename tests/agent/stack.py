@@ -105,7 +105,8 @@ class Stack:
 
     def saved(self) -> dict[str, str | None]:
         """The checksums in it."""
-        return json.loads(self.checksums.read_text())  # type: ignore[no-any-return]
+        checksums: dict[str, str | None] = json.loads(self.checksums.read_text())
+        return checksums
 
 
 def stack(folder: Path, agent: Agent, url: str, group: str) -> Stack:

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.agents import Agent, ask, config
-from tests.process.service import Service, free_port, running, wait_until
+from tests.agent.agents import Agent, ask, config, remote
+from tests.process.service import ROOT, Service, free_port, running, wait_until
 
 ADMIN_TOKEN = "an-admin-token-of-the-tests"
 
@@ -66,6 +68,30 @@ def test_a_pipeline_report_with_all_its_fields(report: Report, service: Service,
     }  # fmt: skip
     assert {name: record[name] for name in wanted} == wanted
     assert report.waiting == []
+
+
+def test_the_calls_of_the_manual_do_what_they_say(report: Report, service: Service, group: str) -> None:
+    folder = report.agent.folder
+    clone = remote(folder, {"a.conf": "1"}).clone
+    (clone / "a.conf").write_text("by hand")
+    (folder / "nginx.log").write_text("line 3\n")
+    (folder / "bin").mkdir()
+    program = folder / "bin/gitops-agent"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(report.agent.program)} "$@" --state-dir {folder}/state\n')
+    program.chmod(0o755)
+    [shell] = re.findall("```sh\n(gitops-agent report .*?)```", (ROOT / "docs/AGENT.md").read_text(), re.DOTALL)
+    here = shell.replace("--server-group web ", f"--server-group {group} ").replace("/opt/stack", str(clone))
+    told = {"STATUS_URL": service.url, "CI_COMMIT_SHA": "abc1234", "CI_PIPELINE_URL": "https://ci.example.com/7"}
+    environment = report.agent.environment() | told
+    done = subprocess.run(["sh", "-e", "-c", here], cwd=folder, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    record = ask(f"{service.url}/status/{group}/web-01")
+    assert (record["pipeline_status"], record["validation_message"], record["commit_sha"]) == (
+        "failed",
+        "line 3",
+        "abc1234",
+    )
+    assert (record["status"], record["changed_files"], record["check_interval"]) == ("out_of_sync", ["a.conf"], 900)
 
 
 def test_a_cron_report_says_drift_by_the_files_that_it_names(report: Report, service: Service, group: str) -> None:
@@ -192,7 +218,7 @@ def test_a_report_of_a_process_that_was_killed_before_it_was_sent_goes_out_with_
     arguments = ("pipeline", "--server-group", "web", "--status", "synced", "--host")
     for count, host in enumerate(("z", "y"), 1):
         process = report.start(*arguments, host)
-        wait_until(lambda count=count: len(report.waiting) == count, "the report is on disk")  # type: ignore[misc]
+        wait_until(lambda count=count: len(report.waiting) == count, "the report is on disk")  # type: ignore[misc]  # a default
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
