@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,11 @@ def test_the_config_of_the_seed_is_read(tmp_path: Path) -> None:
 
 def test_the_config_of_the_manual_is_read(tmp_path: Path) -> None:
     manual = (Path(__file__).parents[2] / "docs/AGENT.md").read_text()
-    example = manual.split("```json\n", 1)[1].split("```", 1)[0]
-    (tmp_path / "c.json").write_text(example)
-    assert load(str(tmp_path / "c.json")).targets[0].services == ["logstash", "redis"]
+    example, files = re.findall("```json\n(.*?)```", manual, re.DOTALL)
+    whole = json.loads(example) | json.loads(f"{{{files}}}")
+    (target,) = load(str(config(tmp_path / "c.json", **whole))).targets
+    assert target.services == ["logstash", "redis"]
+    assert [file.target for file in target.files] == ["/etc/rsyslog.d/", "/etc/rsyslog.conf", "/etc/nginx/nginx.conf"]
 
 
 def test_a_config_that_is_wrong_in_five_places_gets_five_sentences(tmp_path: Path, agent: Agent) -> None:
