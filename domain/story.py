@@ -30,6 +30,12 @@ class Step:
     changes: Sequence[str]
     files: Sequence[str]
 
+    @property
+    def cause(self) -> str:
+        """Where it came from, and who caused it where that says more."""
+        source, who = self.entry["source"], self.entry["updated_by"]
+        return f"{source}, by {who}" if who not in ("", source) else source
+
 
 def runs(entries: Iterable[Entry], start: int, count: int) -> list[Run]:
     """The worst state of each of `count` hours from `start`, equal neighbours joined.
@@ -70,6 +76,8 @@ def _step(before: Entry | None, entry: Entry) -> Step:
     if before["commit_sha"] != entry["commit_sha"]:
         changes.append(f"commit {before['commit_sha'][:12] or 'none'} → {entry['commit_sha'][:12] or 'none'}")
     old, new = set(before["changed_files"]), set(entry["changed_files"])
+    if new - old:
+        changes.append(plural(len(new - old), "new file"))
     if old - new:
-        changes.append(f"{plural(len(old - new), 'file')} no longer listed")
+        changes.append(f"{len(old - new)} gone" if new - old else f"{plural(len(old - new), 'file')} gone")
     return Step(entry, changes, entry["changed_files"] if old != new else ())

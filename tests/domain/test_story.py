@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import pytest
+
 from domain.history import Entry
 from domain.story import HOUR, runs, steps
 from domain.times import epoch, time_text
@@ -49,7 +51,8 @@ def test_each_step_tells_what_it_changed_the_newest_first() -> None:
     assert newest_first[2].changes == [
         "validation passed → failed",
         "commit abc → def",
-        "1 file no longer listed",
+        "1 new file",
+        "1 gone",
     ]
     assert [list(step.files) for step in newest_first] == [[], [], ["/b", "/c"], ["/a", "/b"]]
 
@@ -57,3 +60,32 @@ def test_each_step_tells_what_it_changed_the_newest_first() -> None:
 def test_a_part_of_a_history_takes_its_first_entry_only_to_compare() -> None:
     [one] = steps([entry(commit_sha="abc"), entry(1, commit_sha="")], is_whole=False)
     assert one.changes == ["commit abc → none"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (["/a"], ["/a", "/b", "/c"], ["2 new files"]),
+        (["/a", "/b"], ["/b"], ["1 file gone"]),
+        (["/a", "/b"], [], ["2 files gone"]),
+        (["/a", "/b", "/c", "/d"], [f"/{number}" for number in range(60)], ["60 new files", "4 gone"]),
+        (["/a", "/b"], ["/b", "/a"], []),
+    ],
+)
+def test_files_that_came_are_told_as_well_as_those_that_went(
+    before: list[str], after: list[str], words: list[str]
+) -> None:
+    [one] = steps([entry(changed_files=before), entry(1, changed_files=after)], is_whole=False)
+    assert list(one.changes) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "who", "words"),
+    [
+        ("pipeline", "alice", "pipeline, by alice"), ("pipeline", "pipeline", "pipeline"), ("pipeline", "", "pipeline"),
+        ("cron", "cron", "cron"), ("cron", "drift-bot", "cron, by drift-bot"), ("api", "ops", "api, by ops"),
+    ],
+)  # fmt: skip
+def test_a_step_says_where_it_came_from_and_who_caused_it(source: str, who: str, words: str) -> None:
+    [one] = steps([entry(source=source, updated_by=who)], is_whole=True)
+    assert one.cause == words

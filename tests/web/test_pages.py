@@ -154,7 +154,7 @@ def test_a_servers_page_tells_its_history(fleet: Api) -> None:
     page = show(fleet, "/servers/web/web-02")
     assert page.title == "web-02: synced - GitOps Status"
     assert "First report: out of sync" in page.words
-    assert "out of sync → synced, 2 files no longer listed" in page.words
+    assert "out of sync → synced, 2 files gone" in page.words
     assert "Why it is a problem" not in page.words
     states = [attributes["class"] for tag, attributes in page.tags if tag == "rect"]
     assert states == ["out_of_sync"]  # within the hour that goes on it was so, too
