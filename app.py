@@ -36,6 +36,7 @@ from web import (
     status,
     summary,
     tokens,
+    values,
 )
 from web.access import Guard
 from web.address import BehindProxies
@@ -92,6 +93,7 @@ def create_app(
         reports.routes(store, guard, settings, now),
         status.routes(store, now),
         summary.routes(store, now),
+        values.routes(store, now),
         history.routes(store, now),
         badge.routes(store, now),
         health.routes(store),

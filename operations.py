@@ -7,7 +7,7 @@ from itertools import chain, islice
 from domain import rules
 from domain.errors import NotFound
 from domain.freshness import Moment
-from domain.history import Entry, change_entry, deletion_entry
+from domain.history import Entry, attributed, change_entry, deletion_entry
 from domain.query import Query
 from domain.report import Report
 from domain.server import Server, server_key
@@ -38,10 +38,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a reading of the history found: the states in force where it begins, if asked, and what came then."""
+    """What a reading of the history found: the states in force where it begins, if asked, and what came then, of which
+    older entries may be left out."""
 
     in_force: list[Entry]
     entries: list[Entry]
+    has_more: bool
 
 
 def report(store: Store, moment: Moment, reports: Sequence[Report], actor: str = "") -> Reported:
@@ -114,9 +116,9 @@ def history_summary(store: Store, steps: Steps) -> list[StatusCounts]:
     return status_counts(chain(store.in_force(window.since, about), store.events(span=span)), steps)
 
 
-def events(store: Store, window: Window) -> list[Entry]:
+def events(store: Store, window: Window) -> Told:
     """The entries of a window that are worth a mark on a graph."""
-    return _newest(store, window, window.is_about if window.is_about_some else None, is_annotation)
+    return Told([], *_newest(store, window, window.is_about if window.is_about_some else None, is_annotation))
 
 
 def delete(store: Store, moment: Moment, server_group: str, host: str, actor: str = "") -> None:
@@ -135,7 +137,7 @@ def delete(store: Store, moment: Moment, server_group: str, host: str, actor: st
 
 def _told(store: Store, window: Window, about: Callable[[str], bool] | None) -> Told:
     in_force = store.in_force(window.since, about) if window.has_start and window.since <= window.until else ()
-    return Told(list(filter(window.matches, in_force)), _newest(store, window, about))
+    return Told(list(filter(window.matches, map(attributed, in_force))), *_newest(store, window, about))
 
 
 def _newest(
@@ -143,10 +145,11 @@ def _newest(
     window: Window,
     about: Callable[[str], bool] | None,
     is_wanted: Callable[[Entry], bool] = lambda _entry: True,
-) -> list[Entry]:
-    """As many as the window wants, the oldest first."""
-    told = store.events(span=Span(window.since, window.until, about), newest_first=True)
-    return list(islice((entry for entry in told if window.matches(entry) and is_wanted(entry)), window.limit))[::-1]
+) -> tuple[list[Entry], bool]:
+    """As many as the window wants, the oldest first, and whether there are more."""
+    told = map(attributed, store.events(span=Span(window.since, window.until, about), newest_first=True))
+    found = list(islice((entry for entry in told if window.matches(entry) and is_wanted(entry)), window.limit + 1))
+    return found[: window.limit][::-1], len(found) > window.limit
 
 
 def _unknown(server_group: str, host: str) -> NotFound:

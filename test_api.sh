@@ -210,6 +210,11 @@ says '"groups": 1'
 send GET "/groups?server_group=$GROUP"
 is 200
 says '"worst": "out_of_sync"'
+send GET "/values?field=environment&server_group=$GROUP"
+is 200
+says '"value": "test", "servers": 1'
+send GET "/status?server_group=$GROUP&status=syncd"
+is_error 400 invalid
 
 section 'Badges'
 send GET "/badge/$GROUP.svg"

@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.server import Server, Status, Validation, server_key
+from domain.server import Server, Status, Validation, choices, server_key
 
 Source = Literal["pipeline", "cron", "legacy", "api"]
 Event = Literal["created", "changed", "deleted"]
@@ -28,23 +28,37 @@ class Entry(TypedDict):
     changed_files: list[str]
     validation_status: Validation
     commit_sha: str
-    updated_by: str
+    updated_by: str  # who caused it, see `attributed`
     actor: NotRequired[str]  # the label of the token; an entry of an earlier version has none
+
+
+ENTRY_CHOICES = choices(Entry)
 
 
 def change_entry(before: Server | None, after: Server, source: Source, actor: str = "") -> Entry | None:
     """The entry of a report that turned `before` into `after`; None for a heartbeat, which changed nothing."""
     if before is None:
-        return {**_entry(after, source, "created", None, after), "actor": actor}
+        return attributed({**_entry(after, source, "created", None, after), "actor": actor})
     if _watched(before) == _watched(after):
         return None
-    return {**_entry(after, source, "changed", before["status"], after), "actor": actor}
+    return attributed({**_entry(after, source, "changed", before["status"], after), "actor": actor})
 
 
 def deletion_entry(server: Server, revision: int, now: str, actor: str = "") -> Entry:
     """The entry of a deletion: the last state, with the last status in both."""
     stamp = {"revision": revision, "timestamp": now}
-    return {**_entry(server, "api", "deleted", server["status"], stamp), "actor": actor}
+    return attributed({**_entry(server, "api", "deleted", server["status"], stamp), "actor": actor})
+
+
+def attributed(entry: Entry) -> Entry:
+    """The entry with who caused it: for a pipeline whom it names itself, else who held the token, else the source.
+
+    An earlier version stored the pipeline's word with every entry, as if its author had edited the server by hand.
+    """
+    if entry["source"] in ("pipeline", "legacy"):
+        return entry
+    who = entry.get("actor") or entry["source"]
+    return entry if entry["updated_by"] == who else {**entry, "updated_by": who}
 
 
 def entry_key(entry: Entry) -> str:

@@ -1,7 +1,7 @@
 """The server record and its vocabulary (API.md, section 1)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, cast, get_args
+from typing import Annotated, Any, Literal, NotRequired, cast, get_args, get_origin, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
@@ -18,6 +18,7 @@ STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$"
 TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
+NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
 
@@ -80,7 +81,20 @@ class Server(Record):
     legacy: NotRequired[LegacyPost]
 
 
+def choices(record: type) -> dict[str, tuple[str, ...]]:
+    """The values of each field of a record that has a fixed list of them, `none` for null."""
+    return {name: words for name, kind in get_type_hints(record).items() if (words := _choices(kind))}
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    words = tuple(word for part in get_args(kind) for word in _choices(part))
+    return (*words, NONE) if words and type(None) in get_args(kind) else words
+
+
 FIELDS: tuple[str, ...] = tuple(Record.__annotations__)
+CHOICES = choices(Record)
 DESCRIPTIVE = ("project_name", "repo_name", "server_type", "environment")
 
 # Every field of a server that nobody reported anything about; its names and times are added by `new_server`.

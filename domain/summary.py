@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from domain.freshness import Moment, computed
-from domain.server import Name, Server, Status, Time
+from domain.server import NONE, Name, Server, Status, Time
 
 WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")
 
@@ -41,6 +41,13 @@ class Group(Counts):
     worst: Annotated[Status, Field(description="failed before out_of_sync before unknown before synced")]
 
 
+class Value(TypedDict):
+    """A value of a field, and how many servers have it."""
+
+    value: str
+    servers: int
+
+
 def summarize(servers: Iterable[Server], moment: Moment) -> Summary:
     """The counts over the servers, and the time of the newest report about any of them."""
     servers = list(servers)
@@ -57,6 +64,14 @@ def group_rows(servers: Iterable[Server], moment: Moment) -> list[Group]:
         counts = _counts(groups[name], moment)
         rows.append({"server_group": name, **counts, "worst": worst(counts)})
     return rows
+
+
+def value_rows(servers: Iterable[Server], field: str) -> list[Value]:
+    """The values of a text field as its filter takes them, sorted: `none` for null, and no empty one, which filters
+    nothing."""
+    records: Iterable[Mapping[str, Any]] = servers
+    counts = Counter(NONE if record[field] is None else record[field] for record in records)
+    return [{"value": value, "servers": counts[value]} for value in sorted(counts) if value]
 
 
 def worst(counts: Counts) -> Status:

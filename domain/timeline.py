@@ -9,8 +9,19 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from domain.freshness import Moment
-from domain.history import Entry, Event, Source, entry_key
-from domain.query import MAX_LIMIT, WHEN, asks, bound, gathered, refuse, wanted_words, whole_number
+from domain.history import ENTRY_CHOICES, Entry, Event, Source, entry_key
+from domain.query import (
+    MAX_LIMIT,
+    Wanted,
+    asks,
+    bound,
+    gathered,
+    no_time,
+    refuse,
+    unknown_choices,
+    wanted_words,
+    whole_number,
+)
 from domain.server import STATUS_CODES, Name, Status, Time, Validation, server_key
 from domain.times import epoch, read_length, time_text
 
@@ -45,7 +56,7 @@ class HistoryRow(TypedDict):
     changed_files_count: int
     validation_status: Validation
     commit_sha: str
-    updated_by: str
+    updated_by: Annotated[str, Field(description="Whom a pipeline names; else the actor, else the source.")]
     actor: Annotated[str, Field(description="The label of the token; empty without one.")]
 
 
@@ -72,14 +83,14 @@ class Annotation(TypedDict):
     time: Time
     title: str
     text: str
-    tags: Annotated[str, Field(description="event, status, group and environment, comma separated")]
+    tags: Annotated[str, Field(description="event, status, group and environment, comma separated; or truncated")]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """Which entries a reading wants: for each named field the wanted values, and the times, bounds included."""
 
-    texts: Mapping[str, frozenset[str]]
+    texts: Mapping[str, Wanted]
     since: str
     until: str
     limit: int = DEFAULT_LIMIT
@@ -198,9 +209,20 @@ def is_annotation(entry: Entry) -> bool:
     return entry["event"] != "changed" or entry["status"] != entry["from_status"]
 
 
+def annotations(entries: Sequence[Entry], limit: int, *, has_more: bool) -> list[Annotation]:
+    """The marks of the entries. Where older ones were left out, the first of them says so: nobody sees a header."""
+    marks = list(map(annotation, entries))
+    if not has_more:
+        return marks
+    newest = "Only the newest is shown" if limit == 1 else f"Only the newest {limit:,} are shown"
+    text = f"Ask for a shorter time or fewer servers, or raise limit, to {MAX_LIMIT:,} at most."
+    return [{"time": marks[0]["time"], "title": newest, "text": text, "tags": "truncated"}, *marks]
+
+
 def annotation(entry: Entry) -> Annotation:
     """The mark of an entry."""
     key, status, event = server_key(entry["server_group"], entry["host"]), entry["status"], entry["event"]
+    source, who = entry["source"], entry["updated_by"]
     what = {
         "created": f"created, {status}",
         "changed": f"{entry['from_status']} → {status}",
@@ -211,7 +233,7 @@ def annotation(entry: Entry) -> Annotation:
         f"{count} changed file{'' if count == 1 else 's'}",
         f"validation {entry['validation_status']}",
         f"commit {entry['commit_sha']}" if entry["commit_sha"] else "",
-        f"by {entry['updated_by']} ({entry['source']})" if entry["updated_by"] else f"by {entry['source']}",
+        f"by {who} ({source})" if who not in ("", source) else f"by {source}",
     ]
     tags = (event, status, entry["server_group"], entry["environment"])
     return {
@@ -224,7 +246,7 @@ def annotation(entry: Entry) -> Annotation:
 
 def _read(
     given: Mapping[str, list[str]], allowed: Sequence[str], moment: Moment
-) -> tuple[dict[str, frozenset[str]], dict[str, str], dict[str, str]]:
+) -> tuple[dict[str, Wanted], dict[str, str], dict[str, str]]:
     """The filters and the bounds among the parameters, and what is wrong with any."""
     problems = {name: "is no parameter here" for name in given if name not in allowed}
     wanted = {name: words for name in allowed if (words := wanted_words(given.get(name, []))) is not None}
@@ -232,7 +254,8 @@ def _read(
     bounds = {
         name: bound(given[name], moment.now, is_lower=name == "from") for name in WINDOW if asks(given.get(name, []))
     }
-    problems |= {name: WHEN for name, time in bounds.items() if not time}
+    problems |= unknown_choices(texts, ENTRY_CHOICES)
+    problems |= {name: no_time(given[name]) for name, time in bounds.items() if not time}
     if "" < bounds.get("to", "") < bounds.get("from", ""):
         problems["from"] = "is later than to"
     return texts, bounds, problems

@@ -47,6 +47,12 @@ def read_when(text: str, now: float) -> float | None:
     return moment.timestamp() if moment else None
 
 
+def has_lost_plus(text: str) -> bool:
+    """Whether it is an RFC 3339 time whose `+` a URL made a space."""
+    time, _, zone = text.rpartition(" ")
+    return _moment(f"{time}+{zone}") is not None
+
+
 def _moment(text: str) -> datetime | None:
     if not _RFC_3339.fullmatch(text):
         return None

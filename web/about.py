@@ -25,6 +25,7 @@ class About(TypedDict):
     status: str
     summary: str
     groups: str
+    values: str
     history: str
     events: str
     pipeline: str
@@ -49,6 +50,7 @@ ABOUT: About = {
     "status": "/status",
     "summary": "/summary",
     "groups": "/groups",
+    "values": "/values",
     "history": "/history",
     "events": "/events",
     "pipeline": "/status/pipeline",

@@ -1,6 +1,6 @@
 """GET /history, /history/summary and /events, and the history of one server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from flask import Blueprint, Response, request
@@ -16,6 +16,7 @@ from domain.timeline import (
     HistoryRow,
     StatusCounts,
     annotation,
+    annotations,
     full_history_row,
     history_row,
     read_steps,
@@ -49,8 +50,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     def list_history() -> Response:
         window = read_window(request.args.items(multi=True), now())
         told = operations.history(store, window)
-        rows = [history_row(entry, window.since) for entry in told.in_force] + list(map(history_row, told.entries))
-        return reading(Ready(json_bytes(rows)))
+        rows = [history_row(entry, window.since) for entry in told.in_force]
+        return _answer(told, rows + list(map(history_row, told.entries)))
 
     @blueprint.get("/status/<server_group>/<host>/history")
     @describes(
@@ -66,7 +67,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         window = read_window(request.args.items(multi=True), now())
         told = operations.server_history(store, window, server_group, host)
         rows = [full_history_row(entry, window.since) for entry in told.in_force]
-        return reading(Ready(json_bytes(rows + list(map(full_history_row, told.entries)))))
+        return _answer(told, rows + list(map(full_history_row, told.entries)))
 
     @blueprint.get("/history/summary")
     @describes(
@@ -94,6 +95,14 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     )
     def list_events() -> Response:
         window = read_window(request.args.items(multi=True), now())
-        return reading(Ready(json_bytes(list(map(annotation, operations.events(store, window))))))
+        told = operations.events(store, window)
+        return _answer(told, annotations(told.entries, window.limit, has_more=told.has_more))
 
     return blueprint
+
+
+def _answer(told: operations.Told, rows: Sequence[object]) -> Response:
+    response = reading(Ready(json_bytes(rows)))
+    if told.has_more:
+        response.headers["X-More"] = "true"
+    return response

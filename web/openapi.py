@@ -12,10 +12,11 @@ from werkzeug.routing import Rule
 
 from config import VERSION
 from domain.freshness import Moment
-from domain.query import AGES, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
+from domain.history import ENTRY_CHOICES
+from domain.query import AGES, FIELD, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
 from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
-from domain.server import NAME_PATTERN
+from domain.server import CHOICES, NAME_PATTERN
 from domain.timeline import ENTRY_FILTERS, WINDOW
 from domain.times import epoch
 from domain.tokens import Scope
@@ -107,19 +108,30 @@ _AGE = {
     },
     "examples": {"length": {"value": "24h"}},
 }
-_FLAG = {
-    "description": "true, false, 1 or 0; empty for no filter.",
-    "schema": {
-        "type": "string",
-        "anyOf": [{"pattern": "^((true|false|1|0)?,)*(true|false|1|0)?$"}, {"enum": NO_FILTER}],
-    },
-    "examples": {"true": {"value": "true"}},
+_TEXT = {
+    "description": "One value, which may hold commas, or several: `a,b`, `{a,b}`, or repeated.",
+    "schema": _ANY_TEXT,
 }
-_TEXTS = dict.fromkeys((*TEXT_FILTERS, *ENTRY_FILTERS))
+
+
+def _some_of(words: Sequence[str]) -> dict[str, Any]:
+    """A filter that takes these words only."""
+    one = f"({'|'.join(words)})"
+    several = f"({one}?,)*{one}?"
+    pattern = {"anyOf": [{"pattern": f"^({several}|[{{]{several}[}}])$"}, {"enum": NO_FILTER}]}
+    return {
+        "description": f"Some of {', '.join(words)}: `a`, `a,b`, `{{a,b}}`, or repeated; empty for no filter.",
+        "schema": {"type": "string", **pattern},
+        "examples": {words[0]: {"value": words[0]}},
+    }
+
+
 _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    **{name: {"description": "One value, `a,b`, `{a,b}`, or repeated.", "schema": _ANY_TEXT} for name in _TEXTS},
-    **dict.fromkeys(FLAG_FILTERS, _FLAG),
+    **dict.fromkeys((*TEXT_FILTERS, *ENTRY_FILTERS), _TEXT),
+    **{name: _some_of(words) for name, words in (CHOICES | ENTRY_CHOICES).items()},
+    **dict.fromkeys(FLAG_FILTERS, _some_of(("true", "false", "1", "0"))),
     **dict.fromkeys((*AGES, *WINDOW), _AGE),
+    FIELD: {"required": True, "schema": {"type": "string", "enum": TEXT_FILTERS}, "example": "environment"},
     "step": {"description": "A length such as 15m or 1h, or whole seconds.", "schema": _ANY_TEXT},
     "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}},
     "offset": {"schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.history import change_entry, deletion_entry
+from domain.history import Source, attributed, change_entry, deletion_entry
 from domain.server import Server
 from tests.storage.records import NOW, server
 
@@ -70,3 +70,31 @@ def test_a_deletion_keeps_the_last_state_with_its_own_revision_and_time() -> Non
     assert (entry["commit_sha"], entry["validation_status"]) == ("abc", "passed")
     assert (entry["server_group"], entry["host"], entry["changed_files"]) == ("web", "web-01", ["/etc/a", "/etc/b"])
     assert last["timestamp"] == NOW
+
+
+@pytest.mark.parametrize(
+    ("source", "actor", "who"),
+    [
+        ("pipeline", "", "alice"), ("pipeline", "ci", "alice"), ("legacy", "", "alice"), ("legacy", "old", "alice"),
+        ("cron", "", "cron"), ("cron", "drift-bot", "drift-bot"), ("api", "", "api"), ("api", "ops", "ops"),
+    ],
+)  # fmt: skip
+def test_an_entry_names_who_caused_it(source: Source, actor: str, who: str) -> None:
+    before, after = _before(updated_by="alice"), _after(updated_by="alice", status="failed")
+    for entry in (change_entry(before, after, source, actor), change_entry(None, after, source, actor)):
+        assert entry
+        assert (entry["updated_by"], entry.get("actor")) == (who, actor)
+        assert attributed({**entry, "updated_by": "alice"}) == entry  # as an earlier version stored it
+        assert attributed(entry) is entry
+
+
+def test_a_deletion_names_who_deleted() -> None:
+    assert deletion_entry(_before(updated_by="alice"), 9, LATER)["updated_by"] == "api"
+    assert deletion_entry(_before(updated_by="alice"), 9, LATER, "ops")["updated_by"] == "ops"
+
+
+def test_an_entry_without_an_actor_of_another_source_names_the_source() -> None:
+    old: Any = {**deletion_entry(_before(updated_by="alice"), 9, LATER), "updated_by": "alice", "source": "file"}
+    del old["actor"]
+    assert attributed(old)["updated_by"] == "file"
+    assert old["updated_by"] == "alice"  # what a store hands out is shared

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.freshness import Moment, computed
-from domain.query import AGES, FILTERS, PAGE, TEXT_FILTERS, WHEN, read_query
-from domain.server import STATUSES, Server
+from domain.query import AGES, FILTERS, LOST_PLUS, PAGE, TEXT_FILTERS, WHEN, read_query
+from domain.server import CHOICES, STATUSES, Server
 from domain.times import time_text
 from tests.storage.records import server
 
@@ -44,14 +44,73 @@ def test_a_page_is_that_part_of_what_was_found_and_pages_make_the_whole(
 
 
 @given(
-    st.sampled_from(TEXT_FILTERS),
-    st.sets(st.sampled_from(["prod", "dev", "synced", "a", "x", "nope"]), min_size=1),
+    st.sampled_from([name for name in TEXT_FILTERS if name not in CHOICES]),
+    st.sets(st.sampled_from(["prod", "dev", "synced", "a", "x", "nope", "none"]), min_size=1),
     _servers,
 )
 def test_several_values_are_the_same_however_they_are_given(name: str, words: set[str], one: Server) -> None:
     fields: dict[str, Any] = {**one}
     for given_ in ([(name, ",".join(words))], [(name, word) for word in words], [(name, "{" + ",".join(words) + "}")]):
         assert _is_wanted(given_, one) == (fields[name] in words)
+
+
+_parts = st.lists(st.text("a {}", max_size=3), min_size=1, max_size=6)
+
+
+@given(st.lists(_parts, min_size=1, max_size=3), _parts)
+def test_a_value_with_commas_is_any_run_of_neighbouring_parts(given_: list[list[str]], parts: list[str]) -> None:
+    lists, value = [",".join(one) for one in given_], ",".join(parts)
+    one = server("a/x", environment=value)
+    runs = {
+        tuple(inner[start:end])
+        for inner in given_
+        for start in range(len(inner))
+        for end in range(start + 1, len(inner) + 1)
+    }
+    is_filter = any(part for inner in given_ for part in inner)
+    is_wanted = not is_filter or (value != "" and tuple(parts) in runs)
+    assert _is_wanted([("environment", "{" + text + "}") for text in lists], one) == (
+        is_wanted or value in {"{" + text + "}" for text in lists}  # braces may belong to the value
+    )
+    if not any(text.startswith("{") and text.endswith("}") for text in lists):
+        assert _is_wanted([("environment", text) for text in lists], one) == is_wanted
+
+
+def test_a_long_list_is_searched_for_a_value_with_commas() -> None:
+    """A URL holds 4,000 parts, and these have eight million runs."""
+    query = read_query([("environment", "prod, eu," + "x," * 4_000 + "y")], NOW, pages=True)
+    assert query.matches(server("a/x", environment="prod, eu"), MOMENT)
+    assert query.matches(server("a/x", environment="x,x,x,y"), MOMENT)
+    assert not query.matches(server("a/x", environment="eu,x"), MOMENT)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("form", ["{}", "{{{},nope}}", "nope,{}", "{}x", " {}"])
+def test_a_value_that_a_field_cannot_have_is_refused_with_those_that_it_can(name: str, form: str) -> None:
+    for word in CHOICES[name]:
+        if form == "{}":
+            assert not read_query([(name, word)], NOW, pages=True).selects_all
+            continue
+        with pytest.raises(Invalid) as caught:
+            read_query([(name, form.format(word))], NOW, pages=True)
+        *others, last = CHOICES[name]
+        assert caught.value.fields == {name: f"must be {', '.join(others)} or {last}"}
+
+
+def test_the_fields_with_a_fixed_list_are_those_of_the_record() -> None:
+    assert CHOICES.keys() <= {*TEXT_FILTERS}
+    assert CHOICES["status"] == STATUSES
+    assert CHOICES["drift_status"] == CHOICES["pipeline_status"] == (*STATUSES, "none")
+    assert CHOICES["validation_status"] == ("passed", "failed", "skipped", "unknown")
+
+
+@given(_servers)
+def test_none_finds_the_servers_that_no_such_report_ever_came_about(one: Server) -> None:
+    assert _is_wanted([("pipeline_status", "none")], one) == (one["pipeline_status"] is None)
+    assert _is_wanted([("pipeline_status", "none,failed")], one) == (one["pipeline_status"] in (None, "failed"))
+    assert _is_wanted([("drift_status", "none")], one)
+    assert not _is_wanted([("drift_status", "synced")], one)
+    assert not _is_wanted([("branch", "none")], one)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +140,7 @@ def test_all_filters_have_to_fit() -> None:
     one = server("a/x", environment="prod", status="failed")
     assert _is_wanted([("environment", "prod"), ("status", "failed,synced")], one)
     assert not _is_wanted([("environment", "prod"), ("status", "synced")], one)
-    assert not _is_wanted([("status", "Failed")], one)
+    assert not _is_wanted([("environment", "Prod")], one)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +241,14 @@ def test_an_age_that_is_no_time_is_refused_with_the_forms_there_are(name: str, t
 
 
 @pytest.mark.parametrize("name", AGES)
+@pytest.mark.parametrize("text", ["2026-04-26T10:30:00 01:00", "2026-04-26 10:30:00.5 14:00"])
+def test_a_plus_that_a_url_made_a_space_is_told_how_to_write_it(name: str, text: str) -> None:
+    with pytest.raises(Invalid, match="%2B") as caught:
+        read_query([(name, text)], NOW, pages=True)
+    assert caught.value.fields == {name: LOST_PLUS}
+
+
+@pytest.mark.parametrize("name", AGES)
 def test_an_age_that_is_given_twice_is_refused(name: str) -> None:
     with pytest.raises(Invalid) as caught:
         read_query([(name, "1h"), (name, "1h")], NOW, pages=True)
@@ -204,3 +271,22 @@ def test_a_pair_of_ages_that_no_server_can_match_is_refused_and_names_both(lower
 def test_a_server_may_be_seen_long_after_it_was_created() -> None:
     one = server("a/x", first_seen="2026-01-01T00:00:00Z")
     assert _is_wanted([("seen_after", "1h"), ("created_before", "30d")], one)
+
+
+@pytest.mark.parametrize(
+    "given_", [[], ["nope"], ["host", "host"], [""], ["stale"], ["changed_files"], ["host,branch"]]
+)
+def test_the_field_whose_values_are_asked_for_is_one_of_the_text_filters(given_: list[str]) -> None:
+    parameters = [*(("field", name) for name in given_), ("x", "1")]
+    with pytest.raises(Invalid) as caught:
+        read_query(parameters, NOW, pages=False, needs_field=True)
+    assert caught.value.fields.keys() == {"field", "x"}
+    assert all(name in caught.value.fields["field"] for name in TEXT_FILTERS)
+    assert "created_before, field." in str(caught.value)
+
+
+def test_a_field_is_taken_where_it_is_asked_for_only() -> None:
+    query = read_query([("field", "branch"), ("host", "x")], NOW, pages=False, needs_field=True)
+    assert (query.field, query.matches(server("a/x"), MOMENT)) == ("branch", True)
+    with pytest.raises(Invalid, match="'field' is no parameter here"):
+        read_query([("field", "branch")], NOW, pages=False)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.freshness import Moment, computed
+from domain.query import TEXT_FILTERS, read_query
 from domain.server import STATUSES, Server
-from domain.summary import group_rows, summarize
+from domain.summary import group_rows, summarize, value_rows
 from tests.storage.records import server
 
 MOMENT = Moment(1_777_199_400, 7_200)
@@ -85,3 +86,15 @@ def test_nothing_is_a_summary_with_every_key_and_no_group() -> None:
     assert empty["last_report"] is None
     assert {number for name, number in empty.items() if name != "last_report"} == {0}
     assert group_rows([], MOMENT) == []
+
+
+@given(st.lists(_servers), st.sampled_from(TEXT_FILTERS))
+def test_each_value_is_counted_and_its_filter_finds_as_many(servers: list[Server], field: str) -> None:
+    rows = value_rows(servers, field)
+    values = [row["value"] for row in rows]
+    assert values == sorted({*values})
+    for row in rows:
+        query = read_query([(field, row["value"])], MOMENT.now, pages=False)
+        assert row["servers"] == sum(query.matches(one, MOMENT) for one in servers) > 0
+    fields: list[Any] = [*servers]
+    assert sum(row["servers"] for row in rows) == sum(one[field] != "" for one in fields)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.times import epoch, read_length, read_time, read_when, time_text
+from domain.times import epoch, has_lost_plus, read_length, read_time, read_when, time_text
 
 SAME = "2026-04-26T10:30:00Z"
 SECONDS = 1_777_199_400
@@ -141,3 +141,15 @@ def test_what_is_no_moment_is_none(text: str) -> None:
 def test_no_text_makes_the_reading_of_a_moment_fail(text: str) -> None:
     when = read_when(text, SECONDS)
     assert when is None or len(time_text(int(when))) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "has_lost_it"),
+    [
+        ("2026-04-26T10:30:00 01:00", True), ("2026-04-26 10:30:00.25 00:00", True),
+        ("2026-04-26T10:30:00+01:00", False), (SAME, False), ("2026-04-26 10:30:00", False), ("", False), (" ", False),
+        ("2026-04-26T10:30:00 0100", False), ("2026-04-26T10:30:00  01:00", False), ("2026-02-30T00:00:00 01:00", False),
+    ],
+)  # fmt: skip
+def test_a_time_whose_plus_became_a_space_is_known(text: str, has_lost_it: bool) -> None:
+    assert has_lost_plus(text) is has_lost_it

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -81,6 +82,8 @@ class Look:
         self.with_tag(moment, answer)
         self.read("summary", moment, "/summary", lambda now, at: plain.summary(plain.rows(now, at)))
         self.read("groups", moment, "/groups", lambda now, at: plain.groups(plain.rows(now, at)))
+        for name in ("server_type", "drift_status", "updated_by"):
+            self.read("values", moment, f"/values?field={name}", partial(values_of, name))
         for query, chosen in self.queries(moment):
             self.filtered(moment, query, chosen)
         self.paged(moment)
@@ -124,9 +127,7 @@ class Look:
 
         self.read("server", moment, "/status/{}/{}".format(*key), expected)
 
-    def told(
-        self, kind: str, moment: int, path: str, tell: Callable[[Plain, Window], list[Fields]], window: Window
-    ) -> None:
+    def told(self, kind: str, moment: int, path: str, tell: Callable[[Plain, Window], Any], window: Window) -> None:
         """A part of the history."""
         self.read(kind, moment, path, lambda now, _: tell(now, window))
 
@@ -173,6 +174,7 @@ class Look:
             f"drift_status={first}&drift_status={second}",
             lambda board: plain.select(board, {"drift_status": [first, second]}),
         )
+        yield "drift_status={none}", lambda board: plain.select(board, {"drift_status": [None]})
         yield (
             f"seen_after={length}h",
             lambda board: plain.between(board, "timestamp", moment - length * HOUR, None),
@@ -186,6 +188,11 @@ class Look:
             f"created_after={low}000&created_before={plain.text(high)}",
             lambda board: plain.between(board, "first_seen", low, high),
         )
+
+
+def values_of(name: str, now: Plain, at: int) -> list[Fields]:
+    """The values that a field has on the board."""
+    return plain.values(plain.rows(now, at), name)
 
 
 def own_rows(now: Plain, at: int, group: str) -> list[Fields] | None:
@@ -262,6 +269,10 @@ def windows(look: Look, moment: int, key: tuple[str, str] | None = None) -> Iter
         Window(low, wanted={"source": ["cron"], "from_status": ["synced"]}),
     )
     yield "validation_status=failed&updated_by=*", Window(wanted={"validation_status": ["failed"]})
+    yield (
+        "from_status=none,failed&updated_by=cron",
+        Window(wanted={"from_status": [None, "failed"], "updated_by": ["cron"]}),
+    )
     for time in look.dice.sample(gone, min(3, len(gone))):
         yield f"from={time}&to={time}", Window(time, time)
         yield f"from={time + 1}&limit=100", Window(time + 1, None, 100)

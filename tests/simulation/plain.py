@@ -143,12 +143,13 @@ def _entry(one: Happening, event: str, server: Fields, from_status: str | None) 
         "status",
         "validation_status",
         "commit_sha",
-        "updated_by",
     )
+    source = "api" if event == "deleted" else one.kind
     return {
         **{name: server[name] for name in names},
         "time": one.time,
-        "source": "api" if event == "deleted" else one.kind,
+        "source": source,
+        "updated_by": server["updated_by"] if source == "pipeline" else source,
         "event": event,
         "from_status": from_status,
         "actor": "",
@@ -227,6 +228,12 @@ def groups(board: Sequence[Fields]) -> list[Fields]:
         )
         found.append({"server_group": name, **counts(own), "worst": worst})
     return found
+
+
+def values(board: Sequence[Fields], field: str) -> list[Fields]:
+    """/values over these rows."""
+    found = ["none" if row[field] is None else row[field] for row in board]
+    return [{"value": value, "servers": found.count(value)} for value in sorted({*found} - {""})]
 
 
 def select(board: Sequence[Fields], wanted: Mapping[str, Sequence[Any]]) -> list[Fields]:

@@ -56,10 +56,10 @@ def flat_history(plain: Plain, window: Window, *, first: bool = True) -> list[Fi
     return [{name: row[name] for name in row if name != "changed_files"} for row in history(plain, window, first=first)]
 
 
-def marks(plain: Plain, window: Window) -> list[Fields]:
-    """The entries that /events shows: other statuses, creations and deletions."""
+def marks(plain: Plain, window: Window) -> list[Fields | None]:
+    """The entries that /events shows: other statuses, creations and deletions; before them None, if some are left out."""
     found = [e for e in changes(plain, window) if e["event"] != "changed" or e["status"] != e["from_status"]]
-    return found[-window.limit :]
+    return [*([None] if len(found) > window.limit else []), *found[-window.limit :]]
 
 
 def wide_rows(happenings: Iterable[Happening], since: int, until: int, step: int) -> list[Fields]:

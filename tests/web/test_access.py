@@ -31,8 +31,9 @@ class Asked:
     def send(self, api: Api, token: str | None, *, names: bool = True) -> Answer:
         """Ask about group web, or without naming any."""
         path = self.path.format(server_group="web", host="web-01", token_id="nobody")
+        path += "?field=host" if path == "/values" else "?"
         if self.names_groups_by == "filter" and names:
-            path += "?server_group=web"
+            path += "&server_group=web"
         options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"} if token else {}}
         if self.method == "post":
             options["json"] = {"/api/status": {"repo": "r", "server": "web"}, "/tokens": {}, "/login": {}}.get(
@@ -47,7 +48,7 @@ TABLE = [
     *(Asked("get", path, "read") for path in ("/metrics", "/api/status")),
     *(
         Asked("get", path, "read", "filter")
-        for path in ("/", "/problems", "/status", "/summary", "/groups", "/history", "/history/summary", "/events")
+        for path in ("/", "/problems", "/status", "/summary", "/groups", "/values", "/history", "/history/summary", "/events")
     ),
     *(
         Asked("get", path, "read", "path")
@@ -215,13 +216,15 @@ def test_an_array_with_one_server_out_of_reach_is_refused_whole(tmp_path: Path, 
         ("_server_group=web", 403), ("server_group=%2A", 403), ("SERVER_GROUP=web", 403),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/status", "/summary", "/groups", "/history", "/events", "/history/summary"])
+@pytest.mark.parametrize(
+    "path", ["/status", "/summary", "/groups", "/values?field=host", "/history", "/events", "/history/summary"]
+)
 def test_a_reading_by_a_limited_token_names_its_groups(tmp_path: Path, path: str, query: str, status: int) -> None:
     api = service(tmp_path, auth="all")
     token = make(api, scopes=["read"], groups=["web", "web-*"])["token"]
     if path in ("/history/summary",):
         query = query.replace("&status=failed", "")
-    answer = api.request("GET", f"{path}?{query}", headers=sent(token))
+    answer = api.request("GET", f"{path}{'&' if '?' in path else '?'}{query}", headers=sent(token))
     assert answer.status == status, answer.json
     if status == 403 and "db" not in query:
         assert "server_group" in answer.json["error"]

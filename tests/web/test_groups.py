@@ -55,7 +55,7 @@ def test_groups_follow_every_change(fleet: Api) -> None:
         ("server_group=web,log", [("log", 1), ("web", 2)]),
         ("problem=true&host=n1", [("web", 1)]),
         ("status=", [("log", 1), ("web", 2), ("web-a", 1)]),
-        ("status=nope", []),
+        ("environment=nope", []),
         ("_=1&created_before=0s", [("log", 1), ("web", 2), ("web-a", 1)]),
     ],
 )

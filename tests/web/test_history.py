@@ -56,7 +56,7 @@ def test_a_row_a_change_in_their_order_with_these_names(told: Api) -> None:
         "revision": 2, "time": "2026-04-26T10:31:40Z", "server_group": "web", "host": "web-01", "server_type": "nginx",
         "environment": "prod", "source": "cron", "event": "changed", "from_status": "synced", "status": "out_of_sync",
         "status_code": 1, "changed_files_count": 2, "validation_status": "unknown", "commit_sha": "abc",
-        "updated_by": "ci", "actor": "",
+        "updated_by": "cron", "actor": "",
     }  # fmt: skip
     assert rows[0]["from_status"] is None
     assert (rows[4]["from_status"], rows[4]["source"]) == ("failed", "api")
@@ -82,7 +82,10 @@ def test_a_heartbeat_is_no_row(told: Api) -> None:
         ("status=out_of_sync", [2]),
         ("validation_status=failed", [3, 5]),
         ("commit_sha=abc", [1, 2, 4]),
-        ("updated_by=ci", [1, 2, 4]),
+        ("updated_by=ci", [1]),
+        ("updated_by=cron,api", [2, 4, 5]),
+        ("from_status=none", [1, 3]),
+        ("from_status={none,failed}", [1, 3, 5]),
         ("environment=prod&server_type=nginx", [1, 2, 4]),
         ("host=&status=*&event=All&source=$__all&_=1&from=&to=", [1, 2, 3, 4, 5]),
         ("limit=2", [4, 5]),
@@ -134,7 +137,9 @@ def test_what_follows_a_start(told: Api, query: str, revisions: list[int]) -> No
     [
         ("from=20s&to=30s", "from"), ("from=yesterday", "from"), ("to=soon", "to"), ("from=1&from=2", "from"),
         ("limit=0", "limit"), ("limit=10001", "limit"), ("limit=x", "limit"), ("offset=1", "offset"),
-        ("hots=web-01", "hots"), ("step=1h", "step"),
+        ("hots=web-01", "hots"), ("step=1h", "step"), ("status=syncd", "status"), ("from_status=x", "from_status"),
+        ("source=crn", "source"), ("event=changed,gone", "event"), ("validation_status=None", "validation_status"),
+        ("from=2026-04-26T10:30:00+01:00", "from"), ("to=2026-04-26 10:30:00+01:00", "to"),
     ],
 )  # fmt: skip
 def test_what_is_no_window_is_refused(told: Api, path: str, query: str, field: str) -> None:
@@ -216,13 +221,25 @@ def test_annotations_are_strings_about_status_changes(told: Api) -> None:
     assert rows[1] == {
         "time": "2026-04-26T10:31:40Z",
         "title": "web/web-01: synced → out_of_sync",
-        "text": "2 changed files, validation unknown, commit abc, by ci (cron)",
+        "text": "2 changed files, validation unknown, commit abc, by cron",
         "tags": "changed,out_of_sync,web,prod",
     }
-    assert [row["title"][:10] for row in told.get("/events?limit=1&host=web-01").json] == ["web/web-01"]
     assert len(told.get(f"/events?from={START + 150}&to={START + 350}").json) == 2
     told.pipeline(host="x", environment="a,b")
     assert told.get("/events?host=x").json[0]["tags"] == "created,synced,web,a b"
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("from_status=x", "synced, out_of_sync, failed, unknown or none"), ("source=x", "pipeline, cron, legacy"),
+        ("event=x", "created, changed or deleted"), ("to=2026-04-26T10:30:00 01:00", "%2B"),
+    ],
+)  # fmt: skip
+def test_the_400_says_what_there_is(told: Api, query: str, names: str) -> None:
+    assert names in told.get(f"/history?{query}").json["error"]
+    if query.startswith("to="):
+        assert names in told.get(f"/history/summary?{query}").json["error"]
 
 
 @pytest.mark.parametrize("path", ["/history", "/events", "/history/summary", "/status/web/web-01/history"])

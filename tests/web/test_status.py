@@ -80,9 +80,9 @@ def test_a_server_shows_its_changed_files_and_an_unknown_one_is_404(fleet: Api) 
         ("status=%7Bfailed%2Cunknown%7D", ["log/r1", "web/n2"]),
         ("status={failed}", ["web/n2"]),
         ("status=", ALL), ("status=*", ALL), ("status=All", ALL), ("status=$__all", ALL), ("status={}", ALL),
-        ("status=sinced", []), ("status=SYNCED", []), ("host=n1", ["web/n1", "web-a/n1"]), ("branch=main", ["web-a/n1"]),
+        ("host=n1", ["web/n1", "web-a/n1"]), ("branch=main", ["web-a/n1"]),
         ("server_group=web", ["web/n1", "web/n2"]), ("pipeline_status=failed", ["web/n2"]),
-        ("drift_status=synced", []), ("validation_status=unknown", ALL), ("project_name=x", []), ("repo_name=x", []),
+        ("drift_status=synced", []), ("drift_status=none", ALL), ("pipeline_status=none", []), ("validation_status=unknown", ALL), ("project_name=x", []), ("repo_name=x", []),
         ("updated_by=pipeline", ALL), ("commit_sha=x", []),
         ("problem=true", ["log/r1", "web/n2"]), ("problem=1", ["log/r1", "web/n2"]), ("problem=false", ["web/n1", "web-a/n1"]),
         ("problem=0,1", ALL), ("problem=", ALL), ("stale=true", []), ("stale=0", ALL), ("_=123&_cache=no", ALL),
@@ -99,13 +99,46 @@ def test_filters_select(fleet: Api, query: str, expected: list[str]) -> None:
     ["stattus=failed", "limit=0", "limit=10001", "limit=x", "limit=", "limit=1&limit=2", "limit=-1", "limit=²", "offset=-1",
      "offset=x", "problem=maybe", "stale=2", "Status=failed", "limit=" + "9" * 5_000, "problem=True",
      "seen_after=yesterday", "seen_before=7w", "created_after=-1", "created_before=1h&created_before=1h",
-     "created_after=1h&created_before=2h"],
+     "created_after=1h&created_before=2h", "status=sinced", "status=SYNCED", "pipeline_status=green", "drift_status=null",
+     "validation_status=fail", "status=failed,syncd", "seen_after=2026-04-26T10:30:00+02:00"],
 )  # fmt: skip
 def test_what_is_no_filter_is_refused_and_the_allowed_ones_are_named(fleet: Api, query: str) -> None:
     answer = fleet.get(f"/status?{query}")
     assert answer.status == 400
     assert list(answer.json["fields"]) == [query.partition("=")[0]]
     assert "server_group, server_type, environment" in answer.json["error"]
+
+
+def test_the_values_of_a_fixed_list_and_the_plus_of_a_zone_are_named(fleet: Api) -> None:
+    for path in ("/status", "/status/web", "/summary", "/groups", "/values", "/"):
+        answer = fleet.get(f"{path}?status=syncd&drift_status=x&created_before=2026-04-26T10:30:00+02:00&field=host")
+        assert (answer.status, answer.json["code"]) == (400, "invalid")
+        assert answer.json["fields"]["status"] == "must be synced, out_of_sync, failed or unknown"
+        assert answer.json["fields"]["drift_status"] == "must be synced, out_of_sync, failed, unknown or none"
+        assert "%2B" in answer.json["fields"]["created_before"]
+
+
+def test_what_was_deployed_and_never_checked_can_be_asked_for(fleet: Api) -> None:
+    fleet.cron(server_group="web", host="n1")
+    fleet.cron(server_group="new", host="n1")
+    assert hosts(fleet, "/status?drift_status=none") == ["log/r1", "web/n2", "web-a/n1"]
+    assert hosts(fleet, "/status?pipeline_status=none") == ["new/n1"]
+    assert hosts(fleet, "/status?drift_status=none,synced&pipeline_status=synced") == ["web/n1", "web-a/n1"]
+
+
+@pytest.mark.parametrize("query", ["prod, eu", "{prod, eu}", "lab,prod, eu", "x&environment=prod, eu", "{x,prod, eu}"])
+def test_a_value_with_a_comma_is_found_on_every_route(fleet: Api, query: str) -> None:
+    fleet.pipeline(server_group="eu", host="n1", environment="prod, eu", updated_by="Doe, Jane")
+    query = f"environment={query}&updated_by=Doe, Jane"
+    assert hosts(fleet, f"/status?{query}") == hosts(fleet, f"/status/eu?{query}") == ["eu/n1"]
+    assert fleet.get(f"/summary?{query}").json["total"] == 1
+    assert [row["server_group"] for row in fleet.get(f"/groups?{query}").json] == ["eu"]
+    assert fleet.get(f"/values?field=host&{query}").json == [{"value": "n1", "servers": 1}]
+    assert [row["host"] for row in fleet.get(f"/history?{query}").json] == ["n1"]
+    assert [row["title"] for row in fleet.get(f"/events?{query}").json] == ["eu/n1: created, synced"]
+    board = fleet.get(f"/?{query}", accept="text/html").response.text
+    assert "/servers/eu/n1" in board
+    assert "/servers/web/n1" not in board
 
 
 def test_ages_select_by_the_last_report_and_by_the_first(fleet: Api) -> None:

@@ -1,0 +1,36 @@
+"""GET /values."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
+
+import operations
+from domain.freshness import Moment
+from domain.query import FIELD, FILTERS, read_query
+from domain.summary import Value, value_rows
+from storage import Store
+from web.openapi import SERVER, Description, describes
+from web.present import Ready, json_bytes, reading
+
+
+def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+    """The route that a board's choices are filled from, which needs no whole fleet."""
+    blueprint = Blueprint("values", __name__)
+
+    @blueprint.get("/values")
+    @describes(
+        Description(
+            "The values of a field, and how many servers have each",
+            list[Value],
+            value_rows([SERVER], "environment"),
+            parameters=(FIELD, *FILTERS),
+            statuses=(200, 304, 400, 503),
+        )
+    )
+    def list_values() -> Response:
+        moment = now()
+        query = read_query(request.args.items(multi=True), moment.now, pages=False, needs_field=True)
+        servers = operations.find(store, moment, query).servers
+        return reading(Ready(json_bytes(value_rows(servers.values(), query.field))))
+
+    return blueprint
