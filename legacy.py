@@ -17,7 +17,7 @@ from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
 from domain.freshness import Moment
-from domain.report import MAX_TEXT, Report, Text, parse_json, printable, without_doubles
+from domain.report import MAX_TEXT, Report, Text, printable, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
@@ -29,6 +29,7 @@ from domain.server import (
     Status,
     Time,
 )
+from domain.strict_json import parse_json
 from domain.times import read_time, time_text
 from storage import Store
 from web.access import Guard
@@ -135,8 +136,6 @@ def read_report(posted: Mapping[str, Any], settings: Settings) -> Report:
         "updated_by": "legacy",
         "legacy": kept,
     }
-    if last_check := read_time(posted.get("last_check")):
-        fields["last_pipeline_run"] = last_check
     environment = server.rsplit("-", 1)[-1]
     on_creation = {
         "project_name": "gitops-for-servers",
@@ -144,7 +143,7 @@ def read_report(posted: Mapping[str, Any], settings: Settings) -> Report:
         "server_type": repo,
         "environment": environment if environment in ENVIRONMENTS else "unknown",
     }
-    return Report("legacy", server, server, fields, on_creation)
+    return Report("legacy", server, server, fields, on_creation, read_time(posted.get("last_check")))
 
 
 def v1_shape(server: Server) -> LegacyStatus:
@@ -193,9 +192,9 @@ def upgrade(settings: Settings, clock: Clock) -> Upgrade:
             report = read_report(document, settings)
         except Invalid as error:
             raise ValueError(str(error)) from None
-        last_check = read_time(document.get("last_check"))
-        server = rules.apply(None, report, last_check or time_text(int(clock())), revision=1)
-        return {**server, "last_pipeline_run": last_check}
+        now = time_text(int(clock()))
+        server = rules.apply(None, report, min(report.observed or now, now), revision=1)
+        return server if report.observed else {**server, "last_pipeline_run": None}
 
     return upgraded
 

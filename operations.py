@@ -19,10 +19,12 @@ from storage import Changes, Decision, Records, Span, Store
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What became of a request's reports: the stored record for each, and whether any is a new one."""
+    """What became of a request's reports: the stored record for each, whether any is a new one, and how many were too
+    old to change anything."""
 
     servers: list[Server]
     is_created: bool
+    ignored: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,22 @@ class Told:
 
 def report(store: Store, moment: Moment, reports: Sequence[Report], actor: str = "") -> Reported:
     """Apply the reports in order and store them in one commit. Returns when they are on disk."""
-    time = time_text(moment.now)
+    time, ignored = time_text(moment.now), 0
 
     def decide(before: Changes, revision: int) -> Decision:
-        after, history = dict(before), list[Entry]()
+        nonlocal ignored  # as the last call says, which is the one that was committed
+        after, history, ignored = dict(before), list[Entry](), 0
         for number, one in enumerate(reports, revision):
             known = after[one.key]
             after[one.key] = server = rules.apply(known, one, time, number)
+            ignored += server is known
             if entry := change_entry(known, server, one.source, actor):
                 history.append(entry)
         return Decision(after, history)
 
     commit = store.change([one.key for one in reports], decide)
     stored = [server for one in reports if (server := commit.after[one.key])]
-    return Reported(stored, None in commit.before.values())
+    return Reported(stored, None in commit.before.values(), ignored)
 
 
 def find(store: Store, moment: Moment, query: Query, server_group: str | None = None) -> Found:

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any, Dict, List
 
+from agent.text import cut
+
 MOST_FILES = 1000
 LONGEST_NAME = 4096
 LONGEST_MESSAGE = 4096
@@ -24,7 +26,8 @@ def fit(report: Dict[str, Any]) -> Dict[str, Any]:
         if name == "changed_files":
             fitting[name] = _files(value)
         elif isinstance(value, str):
-            fitting[name] = _cut(clean(value), LONGEST_MESSAGE if name in MESSAGES else LONGEST_TEXT)
+            text = clean(value)
+            fitting[name] = cut(text, LONGEST_MESSAGE) if name in MESSAGES else _shortened(text, LONGEST_TEXT)
         else:
             fitting[name] = value
     url = fitting.get("pipeline_url")
@@ -49,13 +52,14 @@ def _number(found: Any) -> str:
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
-def _cut(text: str, most: int) -> str:
+def _shortened(text: str, most: int) -> str:
+    """A name, of which the start says most."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _files(names: List[str]) -> List[str]:
     """As many as are taken; the last entry says how many more there are."""
-    names = list(dict.fromkeys(_cut(clean(name), LONGEST_NAME) for name in names))
+    names = list(dict.fromkeys(_shortened(clean(name), LONGEST_NAME) for name in names))
     kept, size = [], 0
     for name in names:
         size += len(json.dumps(name, ensure_ascii=False).encode("utf-8")) + 2

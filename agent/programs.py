@@ -8,7 +8,7 @@ from collections import deque
 from typing import IO, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Union
 
 from agent.errors import AgentError
-from agent.text import named, plain, tail, without_passwords
+from agent.text import cut, named, plain, without_passwords
 
 BLOCK = 1 << 16
 KEPT_LINES = 1000
@@ -47,9 +47,9 @@ class Done(NamedTuple):
 
     @property
     def ending(self) -> str:
-        """How it failed, with the end of what it said; without passwords, colours and the like."""
-        said = tail(without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))), SHOWN)
-        return self.why + (": " + said if said else ".")
+        """How it failed, with what it said, above all at the end; without passwords, colours and the like."""
+        said = without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))).strip()
+        return self.why + (": " + cut(said, SHOWN) if said else ".")
 
 
 _running: Set[int] = set()  # the process groups of the programs that run at this moment

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("validation-message", "commit-sha", "branch", "commit-message", "updated-by"):
         pipeline.add_argument("--" + name, type=shown, metavar="TEXT")
     pipeline.add_argument("--pipeline-url", type=shown, metavar="URL")
-    cron.add_argument("--check-interval", type=_seconds, metavar="SECONDS", help="how often the check runs")
+    cron.add_argument("--check-interval", type=_seconds, metavar="SECONDS", help="how often it runs; 0 takes it back")
     for kind in (pipeline, cron):
         for name in DESCRIPTIVE:
             kind.add_argument("--" + name.replace("_", "-"), type=shown, metavar="TEXT")
@@ -116,6 +116,6 @@ def _changed_files(options: argparse.Namespace) -> Optional[List[str]]:
 
 
 def _seconds(text: str) -> int:
-    if text.isdigit() and 1 <= int(text) <= LONGEST_INTERVAL:
+    if text.isdigit() and int(text) <= LONGEST_INTERVAL:
         return int(text)
-    raise argparse.ArgumentTypeError("must be whole seconds, from 1 to 31,536,000")
+    raise argparse.ArgumentTypeError("must be whole seconds, from 1 to 31,536,000, or 0 to take it back")

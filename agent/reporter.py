@@ -8,7 +8,7 @@ from agent.delivery import ALL_WAIT, DELIVERED, REFUSED, TRY_AGAIN, WAITS, Outco
 from agent.errors import AgentError, Busy
 from agent.form import fit
 from agent.log import Log
-from agent.spool import Spool
+from agent.spool import Spool, Waiting, new
 
 PAUSES = (1, 2, 4)  # seconds between two tries, give or take a half
 LONGEST = 30  # seconds that a service may ask us to wait; for longer, the next call is soon enough
@@ -80,7 +80,7 @@ class Reporter:
         if waiting is None:
             return DELIVERED
         title = "The " + waiting.title + ("" if is_own else f" of {waiting.since}")
-        outcome = self._insist(waiting.kind, waiting.report)
+        outcome = self._insist(waiting)
         if outcome.verdict in (DELIVERED, REFUSED):
             self._spool.remove(name)
         if outcome.verdict == REFUSED:
@@ -95,7 +95,7 @@ class Reporter:
         return outcome.verdict
 
     def _send_without_spool(self, kind: str, report: Dict[str, Any]) -> bool:
-        outcome = self._insist(kind, report)
+        outcome = self._insist(new(kind, report))
         if outcome.verdict != DELIVERED:
             self._log.error(f"The {kind} report is lost. {outcome.sentence}")
             return False
@@ -105,14 +105,14 @@ class Reporter:
             pass
         return True
 
-    def _insist(self, kind: str, report: Dict[str, Any]) -> Outcome:
-        """Try, and try again while that may help."""
-        outcome = self._service.take(kind, report)
+    def _insist(self, waiting: Waiting) -> Outcome:
+        """Try, and try again while that may help. Each time the report says how long ago its run was made."""
+        outcome = self._service.take(waiting.kind, dict(waiting.report, observed=waiting.ago))
         for pause in PAUSES:
             if outcome.verdict != TRY_AGAIN or outcome.pause > LONGEST:
                 break
             self._sleep(max(outcome.pause, pause * random.SystemRandom().uniform(0.5, 1.5)))
-            outcome = self._service.take(kind, report)
+            outcome = self._service.take(waiting.kind, dict(waiting.report, observed=waiting.ago))
         return outcome
 
 

@@ -4,6 +4,7 @@ A file a report, named `NUMBER-DIGEST-RANDOM.json`: the number grows, the digest
 random end no two processes ever write the same file. So to write one needs no lock; only who sends must be alone.
 """
 
+import calendar
 import contextlib
 import hashlib
 import json
@@ -19,15 +20,24 @@ KINDS = ("pipeline", "cron")
 PATIENCE = 30  # seconds to wait for another run that sends
 LEFTOVER = 3600  # seconds after which a file that nobody finished is one of a run that died
 
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_LONGEST_AGO = 999999999  # seconds that the service reads; a clock that began in 1970 makes more of them
 _NAME = re.compile(r"\d{12}-[0-9a-f]{16}-[0-9a-f]{8}\.json\Z")
 
 
 class Waiting(NamedTuple):
-    """A report that waits."""
+    """A report that waits, since its run was made."""
 
     kind: str
     report: Dict[str, Any]
     since: str
+
+    @property
+    def ago(self) -> str:
+        """How long ago its run was made, as the service reads it. By a length and not by a time, so that a clock that
+        is wrong, but goes, makes no report old."""
+        seconds = int(time.time()) - calendar.timegm(time.strptime(self.since, _TIME))
+        return f"{min(max(seconds, 0), _LONGEST_AGO)}s"
 
     @property
     def title(self) -> str:
@@ -47,8 +57,7 @@ class Spool:
         number = int(names[-1].split("-")[0]) + 1 if names else 1
         digest = _digest(kind, report)
         name = f"{number:012}-{digest}-{os.urandom(4).hex()}.json"
-        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        write_json(self._path(name), {"kind": kind, "report": report, "since": since}, 0o600)
+        write_json(self._path(name), new(kind, report)._asdict(), 0o600)
         self._forget(digest, names)
         return name
 
@@ -68,7 +77,7 @@ class Spool:
             with open(path, encoding="utf-8") as file:
                 held = json.load(file)
             waiting = Waiting(held["kind"], held["report"], str(held["since"]))
-            if waiting.kind in KINDS and waiting.title:
+            if waiting.kind in KINDS and waiting.title and waiting.ago:
                 return waiting
             why = "its kind is unknown"
         except FileNotFoundError:
@@ -127,6 +136,11 @@ class Spool:
             pass
         except OSError as error:
             raise AgentError(f"{paths[0]} cannot be moved or removed: {error.strerror or error}.") from None
+
+
+def new(kind: str, report: Dict[str, Any]) -> Waiting:
+    """A report of a run that was made just now."""
+    return Waiting(kind, report, time.strftime(_TIME, time.gmtime()))
 
 
 def _digest(kind: str, report: Dict[str, Any]) -> str:

@@ -23,10 +23,10 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in text)
 
 
-def tail(output: str, most: int = 4000) -> str:
-    """The end of an output, which is where the error stands."""
-    output = output.strip()
-    return output if len(output) <= most else "…" + output[1 - most :]
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters: a quarter of its start and its end, which is where the error stands."""
+    start = most // 4
+    return text if len(text) <= most else text[: start - 1] + "…" + text[start - most :]
 
 
 def plain(output: str) -> str:

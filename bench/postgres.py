@@ -117,9 +117,9 @@ def _fleet(machine: Postgres, servers: int) -> Iterator[str]:
         with contextlib.closing(open_store(SecretStr(url), lambda _document: None)) as store:
             for start in range(0, servers, MAX_REPORTS):
                 bodies = [_report(number) for number in range(start, start + MAX_REPORTS)]
-                operations.report(store, moment, read_reports("cron", orjson.dumps(bodies)).reports)
+                operations.report(store, moment, read_reports("cron", orjson.dumps(bodies), moment.now).reports)
             small = [_report(number) | {"server_group": "small"} for number in range(GROUP)]
-            operations.report(store, moment, read_reports("cron", orjson.dumps(small)).reports)
+            operations.report(store, moment, read_reports("cron", orjson.dumps(small), moment.now).reports)
         # What the filling left behind is not the load's to clear away.
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE servers, history")

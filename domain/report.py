@@ -1,13 +1,22 @@
 """A request body -> a Report, or Invalid with every problem (API.md, sections 2 and 7)."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
 
-import orjson
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    with_config,
+)
 from pydantic_core import PydanticCustomError
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
@@ -26,14 +35,17 @@ from domain.server import (
     Validation,
     server_key,
 )
+from domain.strict_json import MAX_SHOWN, parse_json
+from domain.times import NO_EPOCH, WHEN_FORMS, read_when, time_text
+from domain.typos import meant
 
 MAX_REPORTS = 1_000
-MAX_DEPTH = 64
 MAX_MESSAGE = 4_096
+KEPT_END = 3_072  # of a longer message: what went wrong stands at its end
 MAX_TEXT = 1_024
 MAX_IGNORED = 100
 
-_KNOWN = frozenset(FIELDS)
+_KNOWN = frozenset((*FIELDS, "observed"))
 
 
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
@@ -50,8 +62,10 @@ def printable(text: str) -> str:
 
 
 def cut(message: str) -> str:
-    """A message of at most 4,096 characters: a pipeline never fails for a long log."""
-    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
+    """A message of at most 4,096 characters, start and end of it: a pipeline never fails for a long log."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    return message[: MAX_MESSAGE - KEPT_END - 1] + "…" + message[-KEPT_END:]
 
 
 def without_doubles(files: Iterable[str]) -> list[str]:
@@ -71,6 +85,16 @@ def whole(number: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
+def _time(given: object, info: ValidationInfo[dict[str, int]]) -> str:
+    seconds = read_when(given, info.context["now"])
+    if seconds is None:
+        raise PydanticCustomError(
+            "no_time",
+            "must be an RFC 3339 time, epoch seconds or milliseconds, or a length back from now such as 15m",
+        )
+    return time_text(int(seconds))
+
+
 Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_TEXT_PATTERN)]
 Message = Annotated[str, AfterValidator(cut), AfterValidator(printable)]
 Url = Annotated[str, Field(max_length=MAX_TEXT, pattern=_URL_PATTERN, description="An http or https address.")]
@@ -78,7 +102,16 @@ FileName = Annotated[str, Field(max_length=MAX_FILE_NAME), AfterValidator(printa
 Files = Annotated[
     list[FileName], AfterValidator(_few_files), Field(description="At most 1,000 names; doubles are dropped.")
 ]
-Seconds = Annotated[int, Field(strict=True, ge=1, le=31_536_000), BeforeValidator(whole)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=31_536_000), BeforeValidator(whole)]
+_TIMES = {
+    "anyOf": [
+        {"type": "string", "anyOf": WHEN_FORMS},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": NO_EPOCH},
+    ],
+    "description": "When the report was made: an RFC 3339 time (no zone means UTC), epoch seconds or milliseconds, or "
+    "a length back from now (`45s`, `15m`, `24h`, `7d`). Now, if it is left out or later.",
+}
+Observed = Annotated[str, PlainValidator(_time), WithJsonSchema(_TIMES)]
 
 
 class _AnyReport(TypedDict):
@@ -89,6 +122,7 @@ class _AnyReport(TypedDict):
     server_type: NotRequired[Text | None]
     environment: NotRequired[Text | None]
     changed_files: NotRequired[Files | None]
+    observed: NotRequired[Observed | None]
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -110,7 +144,9 @@ class CronReport(_AnyReport):
     """A drift check ran. The descriptive fields are read only where it creates the server; null counts as left out."""
 
     status: NotRequired[Status | None]
-    check_interval: NotRequired[Annotated[Seconds | None, Field(description="Seconds between two checks.")]]
+    check_interval: NotRequired[
+        Annotated[Seconds | None, Field(description="Seconds between two checks; 0 takes back what was sent.")]
+    ]
 
 
 RUN_DEFAULTS: Mapping[str, Any] = {
@@ -130,13 +166,15 @@ _CRON: TypeAdapter[CronReport] = TypeAdapter(CronReport)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One POST about one server: the fields that it writes, and those that it writes only on creation."""
+    """One POST about one server: the fields that it writes, those that it writes only on creation, and when it says
+    that it was made, which may be ahead of now."""
 
     source: Source
     server_group: str
     host: str
     fields: Mapping[str, Any]
     on_creation: Mapping[str, Any]
+    observed: str | None = None
 
     @property
     def key(self) -> str:
@@ -153,44 +191,30 @@ class Reports:
     ignored: list[str]
 
 
-def parse_json(body: bytes) -> Any:
-    """The value of a strict JSON text (RFC 8259). Raises Invalid.
+def read_reports(source: Literal["pipeline", "cron"], body: bytes, now: int) -> Reports:
+    """The reports of a body: one JSON object, or an array of 1 to 1,000. Raises Invalid naming every bad field.
 
-    orjson refuses what is not UTF-8, NaN and lone surrogates, but lets a key stand twice; only that is looked
-    for in a second pass.
+    A length back from now counts from `now`, in epoch seconds.
     """
-    if not body.strip():
-        raise Invalid("The body is empty; send one JSON object.")
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"The body is not strict JSON in UTF-8: {error}.") from None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-        raise Invalid(f"The body nests deeper than {MAX_DEPTH} levels.")
-    _SECOND_PASS.decode(body.decode())
-    return value
-
-
-def read_reports(source: Literal["pipeline", "cron"], body: bytes) -> Reports:
-    """The reports of a body: one JSON object, or an array of 1 to 1,000. Raises Invalid naming every bad field."""
     value = parse_json(body)
     is_array = isinstance(value, list)
     elements = value if is_array else [value]
     if not 1 <= len(elements) <= MAX_REPORTS:
         raise Invalid(f"An array holds 1 to {MAX_REPORTS:,} reports; this one holds {len(elements):,}.")
     read = _read_pipeline if source == "pipeline" else _read_cron
-    reports, ignored, problems = [], dict[str, None](), dict[str, str]()
+    reports, problems = [], dict[str, str]()
+    ignored = dict[str, str | None]()  # each name that is no field, with the one that it seems to mean
     for index, element in enumerate(elements):
         if not isinstance(element, dict):
             if not is_array:
                 raise Invalid("A report is one JSON object, or an array of them.")
             problems[str(index)] = "must be an object"
             continue
-        ignored.update(dict.fromkeys(name for name in element if name not in _KNOWN))
+        prefix = f"{index}." if is_array else ""
+        problems.update({prefix + name: sentence for name, sentence in _mistyped(element, ignored)})
         try:
-            reports.append(read({name: given for name, given in element.items() if given is not None}))
+            reports.append(read({name: given for name, given in element.items() if given is not None}, now))
         except ValidationError as error:
-            prefix = f"{index}." if is_array else ""
             problems.update({prefix + field: sentence for field, sentence in _sentences(error)})
     if problems:
         raise Invalid(_headline(problems), problems)
@@ -201,39 +225,33 @@ def read_reports(source: Literal["pipeline", "cron"], body: bytes) -> Reports:
     return Reports(reports, is_array, list(ignored))
 
 
-def _read_pipeline(element: dict[str, Any]) -> Report:
-    given = _PIPELINE.validate_python(element)
-    return Report("pipeline", given["server_group"], given["host"], {**RUN_DEFAULTS, **given}, {})
+def _mistyped(element: Mapping[str, Any], ignored: dict[str, str | None]) -> Iterable[tuple[str, str]]:
+    """Note the names that are no fields; give those that seem to mean one that makes the verdict, with a sentence."""
+    for name in element:
+        if name in _KNOWN:
+            continue
+        if name not in ignored:
+            ignored[name] = meant(name) if len(ignored) < MAX_IGNORED else None
+        if field := ignored[name]:
+            yield name[:MAX_SHOWN], f"is no field; {field} is meant"
 
 
-def _read_cron(element: dict[str, Any]) -> Report:
-    given = _CRON.validate_python(element)
+def _read_pipeline(element: dict[str, Any], now: int) -> Report:
+    given = _PIPELINE.validate_python(element, context={"now": now})
+    observed = given.pop("observed", None)
+    return Report("pipeline", given["server_group"], given["host"], {**RUN_DEFAULTS, **given}, {}, observed)
+
+
+def _read_cron(element: dict[str, Any], now: int) -> Report:
+    given = _CRON.validate_python(element, context={"now": now})
     status = given.get("status") or ("out_of_sync" if given.get("changed_files") else "synced")
     fields: dict[str, Any] = {"status": status}
     if "changed_files" in given or status == "synced":
         fields["changed_files"] = given.get("changed_files", [])
     if "check_interval" in given:
-        fields["check_interval"] = given["check_interval"]
-    described = {name: text for name, text in given.items() if name in DESCRIPTIVE}
-    return Report("cron", given["server_group"], given["host"], fields, {**described, "updated_by": "cron"})
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        return not levels or any(_is_deeper(inner, levels - 1) for inner in value.values())
-    if isinstance(value, list):
-        return not levels or any(_is_deeper(inner, levels - 1) for inner in value)
-    return False
-
-
-def _refuse_doubles(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        double = next(name for name in names if names.count(name) > 1)
-        raise Invalid(f"The name {double[:80]!r} stands twice in one object of the body.")
-
-
-_SECOND_PASS = json.JSONDecoder(object_pairs_hook=_refuse_doubles, parse_int=str)
+        fields["check_interval"] = given["check_interval"] or None
+    on_creation = {name: text for name, text in given.items() if name in DESCRIPTIVE} | {"updated_by": "cron"}
+    return Report("cron", given["server_group"], given["host"], fields, on_creation, given.get("observed"))
 
 
 def _headline(problems: Mapping[str, str]) -> str:
@@ -249,8 +267,8 @@ _SENTENCES = {
     "literal_error": "must be one of {expected}",
     "list_type": "must be a list of strings",
     "int_type": "must be a whole number of seconds",
-    "greater_than_equal": "must be from 1 to 31,536,000 seconds",
-    "less_than_equal": "must be from 1 to 31,536,000 seconds",
+    "greater_than_equal": "must be from 1 to 31,536,000 seconds, or 0 to take back what was sent",
+    "less_than_equal": "must be from 1 to 31,536,000 seconds, or 0 to take back what was sent",
 }
 _PATTERN_SENTENCES = {
     NAME_PATTERN: "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit",

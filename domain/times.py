@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import cast
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _EPOCH = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
@@ -10,6 +11,14 @@ _LENGTH = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FIRST_MILLISECONDS = 10**11  # as seconds, it would be the year 5138
 _LAST = 253_402_300_799  # the last second of the year 9999
+
+# What read_when reads: of texts as JSON Schema says it, of numbers what is less.
+WHEN_FORMS = [
+    {"format": "date-time"},
+    {"pattern": r"^[0-9]{1,15}(\.[0-9]{1,9})?$"},
+    {"pattern": "^[0-9]{1,9}[smhd]$"},
+]
+NO_EPOCH = 10**15
 
 
 @lru_cache(maxsize=1_024)
@@ -35,15 +44,18 @@ def read_length(text: str) -> int | None:
     return int(length[1]) * _SECONDS[length[2]] if length else None
 
 
-def read_when(text: str, now: float) -> float | None:
-    """The epoch seconds that a caller means: an RFC 3339 time, epoch seconds, epoch milliseconds, or a length back
-    from now. None if it is none of them."""
-    if (length := read_length(text)) is not None:
+def read_when(given: object, now: float) -> float | None:
+    """The epoch seconds that a caller means: as text an RFC 3339 time, epoch seconds, epoch milliseconds, or a length
+    back from now; as a number epoch seconds or milliseconds. None if it is none of them."""
+    if type(given) in (int, float):
+        return _of_epoch(cast(float, given))
+    if not isinstance(given, str):
+        return None
+    if (length := read_length(given)) is not None:
         return now - length
-    if _EPOCH.fullmatch(text):
-        number = float(text)
-        return number / 1_000 if number >= _FIRST_MILLISECONDS else number
-    moment = _moment(text)
+    if _EPOCH.fullmatch(given):
+        return _of_epoch(float(given))
+    moment = _moment(given)
     return moment.timestamp() if moment else None
 
 
@@ -61,3 +73,9 @@ def _moment(text: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _of_epoch(number: float) -> float | None:
+    if not 0 <= number < NO_EPOCH:
+        return None
+    return number / 1_000 if number >= _FIRST_MILLISECONDS else number

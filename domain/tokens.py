@@ -22,8 +22,9 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from domain.errors import Forbidden, Invalid
-from domain.report import parse_json, whole
+from domain.report import whole
 from domain.server import Time
+from domain.strict_json import parse_json
 from domain.times import read_length
 
 Shape = TypeVar("Shape")

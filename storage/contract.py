@@ -19,6 +19,10 @@ class Decision:
     records: Changes
     history: Sequence[Entry] = ()
 
+    def changes_nothing(self, before: Changes) -> bool:
+        """Whether it gives back the very records that it got, and no entry."""
+        return not self.history and all(before.get(key) is record for key, record in self.records.items())
+
 
 Decide = Callable[[Changes, int], Decision]
 
@@ -71,7 +75,8 @@ class Store(Protocol):
     """Keeps the servers by key, changes them one commit after the other, and remembers each change.
 
     Order: commits follow each other in one order, the same for every thread, process and reader. Each takes as many
-    revisions as it names keys, and a revision is never given twice.
+    revisions as it names keys, and a revision is never given twice. A change that changes nothing is no commit: it
+    takes none and writes nothing.
     Durable: `change` returns only when its commit, records and history together, survives a power cut. An error means
     that nothing was acknowledged; the caller may send it again.
     Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began.

@@ -73,6 +73,8 @@ class Fleet:
                 answers.append(error)
                 continue
             answers.append(Commit(before, decision.records))
+            if decision.changes_nothing(before):
+                continue
             revision += len(change.keys)
             changes.update(decision.records)
             history += decision.history

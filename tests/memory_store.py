@@ -27,6 +27,8 @@ class MemoryStore:
         with self._lock:
             before = {key: self.get(key) for key in keys}
             decision = decide(before, self._snapshot.revision + 1)
+            if decision.changes_nothing(before):
+                return Commit(before, decision.records)
             records = {**self._snapshot.records, **decision.records}
             self._snapshot = snapshot_of(self._snapshot.revision + len(keys), records)
             self._history += decision.history

@@ -64,6 +64,11 @@ class Measured:
             registry=self._registry,
         )
         self.committed: Callable[[float], None] = commits.observe
+        self._ignored_fields = Counter(
+            "gitops_ignored_fields_total",
+            "Names in reports that are no field and were ignored, each once a request.",
+            registry=self._registry,
+        )
         # All are there from the start, at 0: of a counter that begins at 1, rate() does not see the first.
         self._reports = {(source, result): reports.labels(source, result) for source in SOURCES for result in RESULTS}
         self._requests = cache(requests.labels)  # to look up a label's child takes longer than to count
@@ -89,6 +94,8 @@ class Measured:
         if source := _SOURCES.get(request.endpoint or ""):
             if code < 400:
                 self._reports[source, "stored"].inc(g.reports)
+                if count := g.get("ignored_fields"):
+                    self._ignored_fields.inc(count)
             else:
                 self._reports[source, "refused" if code < 500 else "failed"].inc()
         return response

@@ -18,7 +18,7 @@ from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
 from domain.server import CHOICES, NAME_PATTERN
 from domain.timeline import ENTRY_FILTERS, WINDOW
-from domain.times import epoch
+from domain.times import WHEN_FORMS, epoch
 from domain.tokens import Scope
 from web.present import FullRecord, full, row
 from web.requests import FORM
@@ -97,15 +97,7 @@ _ANY_TEXT = {"type": "string"}
 _AGE = {
     "description": "An RFC 3339 time (no zone means UTC), epoch seconds, epoch milliseconds, or a length back from now "
     "(`45s`, `15m`, `24h`, `7d`); the bound itself is included. Empty for no filter.",
-    "schema": {
-        "type": "string",
-        "anyOf": [
-            {"format": "date-time"},
-            {"pattern": r"^[0-9]{1,15}(\.[0-9]{1,9})?$"},
-            {"pattern": "^[0-9]{1,9}[smhd]$"},
-            {"enum": NO_FILTER},
-        ],
-    },
+    "schema": {"type": "string", "anyOf": [*WHEN_FORMS, {"enum": NO_FILTER}]},
     "examples": {"length": {"value": "24h"}},
 }
 _TEXT = {

@@ -1,9 +1,11 @@
 """POST /status/pipeline and /status/cron."""
 
+import logging
+import threading
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, request
 from pydantic import Field
 
 import operations
@@ -18,6 +20,9 @@ from web.requests import read_report_body
 
 MAX_NAMED = 50
 MAX_NAME = 80
+MAX_TOLD = 10_000  # names that are no field, each once a client: whoever reports can make them up
+
+logger = logging.getLogger("gitops_status")
 
 _ONE_REQUEST = Field(min_length=1, max_length=MAX_REPORTS)
 _STATUSES = (200, 201, 400, 413, 415, 503)
@@ -26,16 +31,23 @@ _STATUSES = (200, 201, 400, 413, 415, 503)
 def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
     """The two routes that reports come in by."""
     blueprint = Blueprint("reports", __name__)
+    notices = _Notices()
 
     def stored(source: Literal["pipeline", "cron"]) -> Response:
-        given = read_reports(source, read_report_body(settings.max_body))
-        g.server, g.reports = _key(given), len(given.reports)
-        actor, moment = guard.admit(given.reports), now()
+        body, moment = read_report_body(settings.max_body), now()
+        given = read_reports(source, body, moment.now)
+        g.server = _key(given)
+        actor = guard.admit(given.reports)
         reported = operations.report(store, moment, given.reports, actor)
+        g.reports, g.ignored_fields = len(given.reports) - reported.ignored, len(given.ignored)
         records = [full(server, moment) for server in reported.servers]
         response = json_response(records if given.is_array else records[0], 201 if reported.is_created else 200)
+        if reported.ignored:
+            response.headers["X-Reports-Ignored"] = str(reported.ignored)
         if given.ignored:
-            response.headers["X-Ignored-Fields"] = ", ".join(_printable(given.ignored[:MAX_NAMED]))
+            names = list(_printable(given.ignored))
+            response.headers["X-Ignored-Fields"] = ", ".join(names[:MAX_NAMED])
+            notices.tell(actor or request.remote_addr or "without an address", names)
         return response
 
     @blueprint.post("/status/pipeline")
@@ -69,6 +81,25 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
         return stored("cron")
 
     return blueprint
+
+
+class _Notices:
+    """Tells those who run the service which names that are no field a client sends: each once in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told = set[tuple[str, str]]()
+
+    def tell(self, client: str, names: Iterable[str]) -> None:
+        """Log the names that this client did not send before."""
+        with self._lock:
+            for name in names:
+                if (client, name) in self._told or len(self._told) >= MAX_TOLD:
+                    continue
+                self._told.add((client, name))
+                logger.warning("The client %s sends the name %s, which is no field and is ignored.", client, name)
+                if len(self._told) == MAX_TOLD:
+                    logger.warning("No more names that are no field are logged: %d were.", MAX_TOLD)
 
 
 def _key(given: Reports) -> str:

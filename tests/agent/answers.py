@@ -19,10 +19,11 @@ def error(status: int, sentence: str = "It is not well.", **headers: str) -> tup
 
 @dataclass
 class Answers:
-    """Its address, and what it was asked: method, path and headers. It answers while the gate is open."""
+    """Its address, and what it was asked: method, path and headers, and the bodies. It answers while the gate is open."""
 
     url: str
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
 
@@ -38,7 +39,7 @@ def answering(*answers: tuple[int, dict[str, str], bytes] | None, certificate: P
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            state.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             state.asked.append((self.command, self.path, dict(self.headers.items())))
             state.gate.wait(20)
             answer = left.pop(0) if len(left) > 1 else left[0]

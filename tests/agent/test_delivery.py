@@ -160,7 +160,7 @@ def test_whatever_a_file_is_called_and_a_program_printed_the_service_takes(
     ]
     sender = Sender(tmp_path, service.url)
     assert sender.send(
-        server_group=group, changed_files=names, validation_message="\x1b[1mred\x00" * 10_000, commit_message="\udce4",
+        server_group=group, changed_files=names, validation_message="\x1b[1mred\x00" * 10_000 + "FATAL: the end", commit_message="\udce4",
         branch="b\x07" * 2000, commit_sha="c" * 2000, pipeline_url="http://ci.example.com/" + "x" * 2000,
     ), sender.lines.text  # fmt: skip
     record = ask(f"{service.url}/status/{group}/web-01")
@@ -168,6 +168,9 @@ def test_whatever_a_file_is_called_and_a_program_printed_the_service_takes(
     assert record["changed_files"][2] == "\\ud800"
     assert record["changed_files"][3] == "x" * 4095 + "…"
     assert record["changed_files"][-1] == f"… and {2005 - len(record['changed_files']) + 1:,} more"
+    assert record["validation_message"].startswith("\ufffd[1mred")
+    assert record["validation_message"].endswith("FATAL: the end")
+    assert len(record["validation_message"]) == 4_096
     assert record["commit_message"] == "\\xe4"
     assert (len(record["branch"]), len(record["commit_sha"]), record["pipeline_url"]) == (1024, 1024, "")
     assert json.dumps(record)

@@ -104,6 +104,8 @@ def test_a_cron_report_says_drift_by_the_files_that_it_names(report: Report, ser
     assert report("cron", *server, "--changed-files-from", "/dev/null").returncode == 0
     record = ask(f"{service.url}/status/{group}/web-01")
     assert (record["drift_status"], record["changed_files"]) == ("synced", [])
+    assert report("cron", *server, "--check-interval", "0").returncode == 0
+    assert ask(f"{service.url}/status/{group}/web-01")["check_interval"] is None
 
 
 def test_names_from_a_file_may_stand_between_nul_bytes_and_be_no_utf_8(
@@ -145,7 +147,8 @@ def test_with_an_address_no_config_is_read_unless_it_is_named(agent: Agent, serv
         (["cron", "--host", "b"], "--server-group is needed: 1 to 253 of"),
         (["cron", "--server-group", "a"], "--host is needed"),
         (["cron", "--server-group", "a/b", "--host", "b"], "--server-group is needed"),
-        (["cron", "--server-group", "a", "--host", "b", "--check-interval", "0"], "must be whole seconds"),
+        (["cron", "--server-group", "a", "--host", "b", "--check-interval", "-1"], "must be whole seconds"),
+        (["cron", "--server-group", "a", "--host", "b", "--check-interval", "31536001"], "must be whole seconds"),
         (["cron", "--server-group", "a", "--host", "b", "--changed-files-from", "no-such"], "no-such cannot be read"),
         (["pipeline", "--server-group", "a", "--host", "b", "--status", "synced", "--pipeline-url", "ci/7"], "--pipeline-url must be an http"),
         (["cron", "--server-group", "a", "--host", "b", "--url", "file:///etc/passwd"], "must begin with http"),

@@ -1,6 +1,8 @@
 """agent/reporter.py and spool.py: what is tried again, waits, or is dropped, by what the other side answers."""
 
+import json
 import os
+import re
 import stat
 import threading
 from pathlib import Path
@@ -10,10 +12,11 @@ import pytest
 
 from agent import spool
 from agent.log import Log
+from agent.spool import Waiting
 from tests.agent.agents import ask
 from tests.agent.answers import RECORD, answering, error
 from tests.agent.senders import Lines, Sender
-from tests.process.service import free_port, running, wait_until
+from tests.process.service import Service, free_port, running, wait_until
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
@@ -140,6 +143,48 @@ def test_what_waited_is_delivered_in_order_by_the_next_call_once_the_service_is_
     assert sender.waiting == []
 
 
+def _made(folder: Path, since: str) -> None:
+    """Let what waits in a state folder have waited since then."""
+    for file in (folder / "spool").glob("*.json"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "since": since}))
+
+
+def test_what_waited_is_delivered_as_old_as_it_is(tmp_path: Path, no_url: str, service: Service, group: str) -> None:
+    away = Sender(tmp_path, no_url)
+    assert away.send("cron", server_group=group, changed_files=["/etc/x"], check_interval=900)
+    assert away.send("pipeline", server_group=group, host="web-02", status="failed", commit_sha="old")
+    _made(tmp_path, "2026-04-26T10:15:00Z")
+    for host in ("web-01", "web-02"):  # meanwhile another deploys
+        assert Sender(tmp_path / "other", service.url).send(server_group=group, host=host, commit_sha="new")
+
+    assert Sender(tmp_path, service.url).send(server_group=group, host="web-03")
+
+    assert away.waiting == []
+    checked, deployed = (ask(f"{service.url}/status/{group}/{host}") for host in ("web-01", "web-02"))
+    assert (checked["status"], checked["drift_status"], checked["stale"]) == ("synced", "out_of_sync", True)
+    assert checked["last_cron_check"].startswith("2026-04-26T10:15:")
+    assert (deployed["status"], deployed["commit_sha"]) == ("synced", "new")
+
+
+def test_a_clock_that_was_wrong_loses_no_report(tmp_path: Path, no_url: str, service: Service, group: str) -> None:
+    for host, since, ago in (("a", "1970-01-01T00:00:00Z", "999999999s"), ("b", "2999-01-01T00:00:00Z", "0s")):
+        assert Waiting("cron", {}, since).ago == ago
+        assert Sender(tmp_path, no_url).send("cron", server_group=group, host=host)
+        _made(tmp_path, since)
+        assert Sender(tmp_path, service.url).send(server_group=group, host="web-02")
+        assert ask(f"{service.url}/status/{group}/{host}")["drift_status"] == "synced"
+
+
+def test_a_report_says_how_long_ago_it_was_made_whether_it_can_wait_or_not(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with answering(error(503), RECORD) as server:
+        Sender(tmp_path / "state", server.url).send()
+        Sender(tmp_path / "file", server.url).send()
+    assert len(server.bodies) == 3
+    for body in server.bodies:
+        assert re.fullmatch("[0-9]+s", json.loads(body)["observed"])
+
+
 def test_who_finds_another_run_sending_for_long_leaves_its_report_to_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +212,8 @@ def test_a_log_takes_what_is_no_character() -> None:
 
 def test_a_file_that_holds_no_report_is_moved_aside_and_blocks_none(tmp_path: Path) -> None:
     held = [b"", b"{", b"\xff", b"[]", b'{"kind": "../x", "report": {"server_group": "a", "host": "b"}, "since": ""}',
-            b'{"kind": "cron", "report": {"host": "b"}, "since": ""}', b'{"kind": "cron", "report": 5, "since": ""}',
+            b'{"kind": "cron", "report": {"host": "b"}, "since": ""}',
+            b'{"kind": "cron", "report": {"server_group": "a", "host": "b"}, "since": "yesterday"}', b'{"kind": "cron", "report": 5, "since": ""}',
             b"[" * 100_000]  # fmt: skip
     with answering(RECORD) as server:
         sender = Sender(tmp_path, server.url)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from agent.text import plain, shown, tail, without_passwords
+from agent.text import cut, plain, shown, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_any_name_can_be_shown() -> None:
     assert shown(os.fsdecode(b"a\nb\xff\x1b \xc3\xbc")) == "a\\nb\\xff\\x1b ü"
 
 
-def test_the_end_of_an_output_is_what_counts() -> None:
-    assert tail(" abcdef\n", 4) == "…def"
-    assert tail(" abc\n", 4) == "abc"
+def test_of_a_long_text_a_quarter_of_the_start_and_the_end_are_kept() -> None:
+    assert cut("abcdefghi", 8) == "a…defghi"
+    assert cut("abcdefgh", 8) == "abcdefgh"
+    assert cut("a" * 1023 + "x" * 5000 + "z" * 3072, 4096) == "a" * 1023 + "…" + "z" * 3072

@@ -1,8 +1,10 @@
 """The one place where a record changes."""
 
 import copy
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,6 +110,84 @@ def test_the_same_report_again_changes_nothing_but_its_revision(before: Server, 
     once = rules.apply(before, report, LATER, 7)
     twice = rules.apply(once, report, LATER, 8)
     assert {**twice, "revision": 7, "legacy_revision": once["legacy_revision"]} == once
+
+
+EARLIER = "2026-04-26T10:15:00Z"
+OF_A_RUN = {"commit_sha": "old", "branch": "b", "validation_status": "failed", "updated_by": "ci", "environment": "lab"}
+
+
+def _pipeline_of(observed: str | None, **fields: Any) -> Report:
+    return Report("pipeline", "a", "x", {**RUN_DEFAULTS, "status": "failed", **fields}, {}, observed)
+
+
+def _cron_of(observed: str | None, **fields: Any) -> Report:
+    return Report("cron", "a", "x", {"status": "out_of_sync", "changed_files": ["/a"], **fields}, {}, observed)
+
+
+@given(_servers, _reports, st.sampled_from(["2026-04-26T10:59:59Z", NOW, "1970-01-01T00:00:00Z"]))
+def test_the_run_is_when_the_report_was_made_and_the_rest_is_now(before: Server, report: Report, made: str) -> None:
+    now = rules.apply(before, report, LATER, 7)
+    then = rules.apply(before, replace(report, observed=made), LATER, 7)
+    run = "last_cron_check" if report.source == "cron" else "last_pipeline_run"
+    assert then == {**now, run: made}
+
+
+@given(st.none() | _servers, _reports, st.sampled_from([LATER, "2026-04-26T11:00:01Z", "9999-12-31T23:59:59Z"]))
+def test_a_report_from_the_future_counts_as_made_now(before: Server | None, report: Report, made: str) -> None:
+    assert rules.apply(before, replace(report, observed=made), LATER, 7) == rules.apply(before, report, LATER, 7)
+
+
+@given(_servers, _pipeline | _cron)
+def test_a_report_older_than_the_newest_of_its_kind_gives_the_very_record(before: Server, report: Report) -> None:
+    run = "last_cron_check" if report.source == "cron" else "last_pipeline_run"
+    known = cast(Server, {**before, run: NOW})
+    assert rules.apply(known, replace(report, observed=EARLIER), LATER, 7) is known
+    assert rules.apply(known, replace(report, observed=NOW), LATER, 7) is not known
+    assert rules.apply(known, report, LATER, 7) is not known
+
+
+@pytest.mark.parametrize("own", [None, EARLIER, "2026-04-26T10:00:00Z"])
+def test_a_pipeline_report_older_than_the_last_check_changes_only_what_is_a_pipelines(own: str | None) -> None:
+    before = server(
+        "a/x", last_cron_check=NOW, last_pipeline_run=own, drift_status="synced", status="synced", changed_files=["/c"],
+        check_interval=60, legacy={"drift_count": 1},
+    )  # fmt: skip
+    after = rules.apply(before, _pipeline_of(EARLIER, **OF_A_RUN, changed_files=["/p"]), LATER, 7)
+    assert after == {
+        **before, **OF_A_RUN, "pipeline_status": "failed", "last_pipeline_run": EARLIER, "timestamp": LATER, "revision": 7,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("own", [None, EARLIER, "2026-04-26T10:00:00Z"])
+def test_a_cron_report_older_than_the_last_run_changes_only_what_is_a_checks(own: str | None) -> None:
+    before = server(
+        "a/x", last_pipeline_run=NOW, last_cron_check=own, pipeline_status="synced", status="synced", changed_files=["/c"],
+        commit_sha="new", legacy={"drift_count": 1},
+    )  # fmt: skip
+    after = rules.apply(before, _cron_of(EARLIER, check_interval=60), LATER, 7)
+    assert after == {
+        **before, "drift_status": "out_of_sync", "check_interval": 60, "last_cron_check": EARLIER, "timestamp": LATER,
+        "revision": 7,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("report", [_pipeline_of(NOW), _cron_of(NOW)])
+def test_of_two_kinds_that_were_made_in_the_same_second_the_later_heard_counts(report: Report) -> None:
+    before = server("a/x", last_pipeline_run=NOW, last_cron_check=NOW, status="synced")
+    after = rules.apply(before, report, LATER, 7)
+    assert (after["status"], after["status_since"]) == (report.fields["status"], LATER)
+
+
+def test_a_first_report_that_waited_creates_the_record_now() -> None:
+    after = rules.apply(None, _cron_of(EARLIER), LATER, 7)
+    assert (after["last_cron_check"], after["status"]) == (EARLIER, "out_of_sync")
+    assert [after[name] for name in ("timestamp", "first_seen", "status_since")] == [LATER] * 3
+
+
+def test_where_the_clock_was_set_back_only_the_timestamp_does_not_turn() -> None:
+    ahead = server("a/x", timestamp=LATER, last_cron_check=LATER)
+    after = rules.apply(ahead, _cron_of(None), NOW, 7)
+    assert (after["timestamp"], after["last_cron_check"]) == (LATER, NOW)
 
 
 def test_what_is_written_only_on_creation_is_not_written_again() -> None:

@@ -117,6 +117,26 @@ def test_a_caller_may_mean_a_moment_in_each_form(text: str, seconds: float) -> N
 
 
 @pytest.mark.parametrize(
+    ("number", "seconds"),
+    [
+        (0, 0),
+        (-0.0, 0),
+        (SECONDS, SECONDS),
+        (SECONDS + 0.5, SECONDS + 0.5),
+        (10**11, 10**8),
+        (SECONDS * 1_000.0, SECONDS),
+    ],
+)
+def test_a_number_is_epoch_seconds_or_milliseconds(number: float, seconds: float) -> None:
+    assert read_when(number, 5) == seconds
+
+
+@pytest.mark.parametrize("number", [-1, -0.5, 10**15, 2**80, 1e300, float("inf"), float("nan"), True, None, [], b"15m"])
+def test_what_is_neither_a_text_nor_such_a_number_is_none(number: object) -> None:
+    assert read_when(number, SECONDS) is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "", " ", "now", "yesterday", "7", "7w", "1.5h", "-1h", "h", "7 d", "7D", "7d ", "7d\n", "٣d", "1d12h", "9" * 10 + "s",

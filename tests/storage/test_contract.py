@@ -5,7 +5,7 @@ import pytest
 from storage import Changes, Decision, Store
 from storage.json_file import JsonFileStore
 from tests.memory_store import snapshot_of
-from tests.storage.records import Refused, put, refuse, remove, server
+from tests.storage.records import Refused, at_once, count, counted, entry, put, refuse, remove, server
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
@@ -65,6 +65,35 @@ def test_the_revision_grows_by_one_for_each_named_key_and_the_decision_gets_the_
         store.change(keys, decide)
     assert firsts == [1, 2, 5, 7]
     assert store.snapshot().revision == 7
+
+
+def test_a_change_that_changes_nothing_is_no_commit(store: Store) -> None:
+    put(store, server("a/x"))
+    before, journal = store.snapshot(), store.journal_size()
+
+    commit = store.change(["a/x", "b/x"], lambda known, _revision: Decision(known))
+
+    assert (commit.before, commit.after) == ({"a/x": server("a/x"), "b/x": None}, {"a/x": server("a/x"), "b/x": None})
+    assert store.snapshot() == before
+    assert store.snapshot().records is before.records
+    assert store.journal_size() == journal
+
+
+def test_a_change_of_the_history_alone_is_one(store: Store) -> None:
+    put(store, server("a/x"))
+    one = entry(2, "a/x", "2026-04-27")
+    store.change(["a/x"], lambda known, _revision: Decision(known, [one]))
+    assert list(store.events()) == [one]
+    assert store.snapshot().revision == 2
+
+
+def test_changes_that_change_nothing_share_a_commit_with_those_that_do(store: Store) -> None:
+    put(store, server("a/x"), server("b/x"))
+    keeping = [lambda: store.change(["a/x"], lambda known, _revision: Decision(known))] * 4
+    at_once(*keeping, *[lambda: count(store, "b/x")] * 4)
+    assert store.get("a/x") == server("a/x")
+    assert counted(store.get("b/x")) == 4
+    assert store.snapshot().revision == 6
 
 
 def test_a_deletion_takes_a_revision_too(store: Store) -> None:

@@ -84,6 +84,7 @@ def test_the_second_start_changes_no_byte(path: Path) -> None:
     [
         ("2026-04-26T02:00:00+02:00", "2026-04-26T00:00:00Z", "2026-04-26T00:00:00Z"),
         ("2026-04-26 00:00:00", "2026-04-26T00:00:00Z", "2026-04-26T00:00:00Z"),
+        ("2026-05-22T00:00:00Z", NOW, NOW),
         (None, NOW, None),
         ("", NOW, None),
         ("never", NOW, None),
@@ -138,7 +139,7 @@ def test_what_makes_no_record_is_refused_and_stays(path: Path, document: Any, se
 
 def test_a_change_can_be_the_first_use(path: Path) -> None:
     path.write_bytes(V1_BYTES)
-    commit = v1_store(path).change([KEY], lambda before, _revision: Decision(before))
+    commit = v1_store(path).change([KEY], lambda _before, revision: Decision({KEY: server(KEY, revision=revision)}))
     assert commit.before == {KEY: GOLDEN}
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
     assert opened(path).snapshot().revision == 2
@@ -157,7 +158,7 @@ def test_a_first_change_that_is_refused_migrates_all_the_same(path: Path) -> Non
 
 def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
     path.write_bytes(V1_BYTES)
-    stores, seen = [v1_store(path, clock) for clock in (lambda: 0.0, lambda: 1e9)], list[Any]()
+    stores, seen = [v1_store(path, clock) for clock in (lambda: 1.8e9, lambda: 1.9e9)], list[Any]()
 
     def read(store: Store) -> None:
         seen.append(store.snapshot())

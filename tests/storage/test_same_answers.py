@@ -15,7 +15,7 @@ import legacy
 from app import create_app
 from config import Settings
 from storage import open_store
-from tests.web.api import Clock
+from tests.web.api import START, Clock
 
 OPERATIONS = 1_000
 GROUPS, HOSTS = ("web", "web-a", "db.b", "rsyslog-lab"), ("x", "x-1", "y", "rsyslog-lab")
@@ -73,7 +73,8 @@ def operation(chance: random.Random) -> tuple[str, str, Any]:
             "validation_message": lambda: chance.choice(["", "zeile\n2\x00\x1b[31m", "€" * 5_000]),
             "commit_sha": lambda: chance.choice(["", "abc", "def"]),
             "environment": lambda: chance.choice(["prod", "lab"]),
-            "check_interval": lambda: chance.choice([60, 3_600]),
+            "check_interval": lambda: chance.choice([60, 3_600, 0]),
+            "observed": lambda: chance.choice(["30s", "10m", START, "2026-04-26T11:00:00Z"]),
         }
         chosen = {name: value() for name, value in fields.items() if chance.random() < 0.5}
         return {"server_group": chance.choice(GROUPS), "host": chance.choice(HOSTS), "status": "synced", **chosen}

@@ -63,10 +63,19 @@ def test_the_interval_is_kept_until_another_is_sent(api: Api) -> None:
     assert api.cron(check_interval=600).json["check_interval"] == 600
 
 
-@pytest.mark.parametrize("interval", [0, -1, 31_536_001, "300", 1.5, True, 10**30])
+@pytest.mark.parametrize("interval", [-1, 31_536_001, "300", 1.5, True, 10**30])
 def test_an_interval_is_whole_seconds_within_a_year(api: Api, interval: Any) -> None:
     assert api.cron(check_interval=interval).json["fields"].keys() == {"check_interval"}
     assert api.cron(check_interval=31_536_000).json["check_interval"] == 31_536_000
+
+
+@pytest.mark.parametrize("nought", [0, 0.0])
+def test_an_interval_of_nought_takes_it_back(api: Api, nought: float) -> None:
+    assert api.cron(check_interval=nought).json["check_interval"] is None
+    api.cron(check_interval=300)
+    assert api.cron(check_interval=nought).json["check_interval"] is None
+    assert api.cron().json["check_interval"] is None
+    assert api.cron(check_interval=300).json["check_interval"] == 300
 
 
 def test_the_same_check_twice_changes_nothing_but_the_times(api: Api) -> None:

@@ -118,11 +118,21 @@ def test_the_defaults_of_repo_and_server_are_settings(api: Api, tmp_path: Any) -
         ("2026-04-25T00:00:00Z", "2026-04-25T00:00:00Z"), ("2026-04-25T02:00:00.9+02:00", "2026-04-25T00:00:00Z"),
         ("2026-04-25T00:00:00", "2026-04-25T00:00:00Z"), ("2026-04-25 00:00:00", "2026-04-25T00:00:00Z"),
         ("yesterday", NOW), ("2026-13-01T00:00:00Z", NOW), (None, NOW), (5, NOW), ("0001-01-01T00:00:00+14:00", NOW),
+        ("2026-05-22T00:00:00Z", NOW), ("2026-04-26T10:30:01Z", NOW), ("2026-04-26T12:30:00", NOW),
     ],
 )  # fmt: skip
 def test_last_check_becomes_the_run_if_it_is_a_time(api: Api, last_check: Any, run: str) -> None:
     assert api.legacy(last_check=last_check).json["last_check"] == run
     assert api.record("/status/rsyslog-lab/rsyslog-lab")["timestamp"] == NOW
+
+
+def test_a_last_check_from_before_the_newest_report_is_taken_as_ever(api: Api) -> None:
+    api.legacy(**POSTED)
+    api.cron(server_group="rsyslog-lab", host="rsyslog-lab")
+    answer = api.legacy(**{**POSTED, "sync_status": "FAILED", "last_check": "2026-04-20T00:00:00Z"})
+    assert answer.json["sync_status"] == "FAILED"
+    assert answer.json["last_check"] == "2026-04-20T00:00:00Z"
+    assert "X-Reports-Ignored" not in answer.headers
 
 
 def test_any_content_type_is_read(api: Api) -> None:

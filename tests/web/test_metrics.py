@@ -114,7 +114,7 @@ def test_every_metric_says_what_it_is(api: Api) -> None:
     contract = Path("docs/API.md").read_text().partition("| metric | type |")[2]
     types = [line.split("|")[1:3] for line in contract.splitlines() if line.startswith("| gitops_")]
     expected = {(name.strip(), kind.strip()) for names, kind in types for name in names.split(",")}
-    assert len(expected) == 13
+    assert len(expected) == 14
     for name, kind in expected:
         assert f"# TYPE {name} {kind}\n" in text
         assert f"# HELP {name} " in text

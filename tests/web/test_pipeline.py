@@ -109,8 +109,8 @@ def test_null_counts_as_left_out(api: Api) -> None:
 
 
 def test_a_long_message_is_cut_and_never_refused(api: Api) -> None:
-    record = api.pipeline(validation_message="x" * 5_000, commit_message="y" * 4_096).json
-    assert record["validation_message"] == "x" * 4_095 + "…"
+    record = api.pipeline(validation_message="a" * 1_023 + "x" * 5_000 + "z" * 3_072, commit_message="y" * 4_096).json
+    assert record["validation_message"] == "a" * 1_023 + "…" + "z" * 3_072
     assert record["commit_message"] == "y" * 4_096
 
 

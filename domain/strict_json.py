@@ -1,0 +1,47 @@
+"""The bytes of a body -> the value that strict JSON says (API.md, section 7)."""
+
+import json
+from typing import Any
+
+import orjson
+
+from domain.errors import Invalid
+
+MAX_DEPTH = 64
+MAX_SHOWN = 80  # characters of a name that is wrong
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a strict JSON text (RFC 8259). Raises Invalid.
+
+    orjson refuses what is not UTF-8, NaN and lone surrogates, but lets a key stand twice; only that is looked
+    for in a second pass.
+    """
+    if not body.strip():
+        raise Invalid("The body is empty; send one JSON object.")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"The body is not strict JSON in UTF-8: {error}.") from None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise Invalid(f"The body nests deeper than {MAX_DEPTH} levels.")
+    _SECOND_PASS.decode(body.decode())
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        return not levels or any(_is_deeper(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return not levels or any(_is_deeper(inner, levels - 1) for inner in value)
+    return False
+
+
+def _refuse_doubles(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise Invalid(f"The name {double[:MAX_SHOWN]!r} stands twice in one object of the body.")
+
+
+_SECOND_PASS = json.JSONDecoder(object_pairs_hook=_refuse_doubles, parse_int=str)
