@@ -102,10 +102,11 @@ def asked(service: Service, board: Any, target: Any, chosen: Mapping[str, str]) 
 
 def choices(board: Any) -> list[dict[str, str]]:
     """What a viewer may choose, as Grafana writes it: one server, and where it may be more, two values and `All`."""
-    one = {"server_group": "web", "server_type": "nginx", "environment": "prod", "status": "failed", "host": "srv-01"}
+    one = {"server_group": "web", "server_type": "nginx", "environment": "prod", "status": "failed", "host": "srv-01", "listed": "true"}  # fmt: skip
     two = {"server_group": "{web,db}", "server_type": "{nginx,post gres & co}", "environment": "{prod,test}", "status": "{failed,synced}"}  # fmt: skip
     many = {name: variable for name, variable in variables(board).items() if variable.get("multi")} if board else {}
-    return [one, one | {name: two[name] for name in many}, one | {name: many[name]["allValue"] for name in many}]
+    everything = {"listed": "*"} | {name: many[name]["allValue"] for name in many}
+    return [one, one | {name: two[name] for name in many}, one | everything]
 
 
 PANELS = pytest.mark.parametrize("panel", [pytest.param(panel, id=name) for name, panel in panels()])

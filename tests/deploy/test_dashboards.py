@@ -22,6 +22,7 @@ from tests.deploy.grafana_files import (
     SCHEMA,
     board_targets,
     panels,
+    parameters,
     titles,
     variables,
 )
@@ -94,26 +95,50 @@ def test_every_variable_that_is_used_is_there(board: Any) -> None:
 
 
 @BOARD
-def test_a_variable_offers_a_column_of_its_query_and_all_means_no_filter(board: Any) -> None:
-    for name, variable in variables(board).items():
+def test_a_variable_that_may_be_many_offers_all_which_means_no_filter(board: Any) -> None:
+    for variable in variables(board).values():
         assert variable["multi"] == variable["includeAll"]
         if variable["multi"]:
             assert variable["allValue"] == "*"
             assert variable["current"]["value"] == ["$__all"]
+
+
+@BOARD
+def test_a_variable_reads_the_groups_or_the_values_that_the_choices_before_it_leave(board: Any) -> None:
+    before: list[str] = []
+    for name, variable in variables(board).items():
         if variable["type"] == "custom":
-            assert (name, variable["query"].split(",")) == ("status", list(STATUS_CODES))
-        else:
-            assert variable["datasource"] == HERE
-            query = variable["query"]
-            assert query["queryType"] == "infinity"
-            [column] = query["infinityQuery"]["columns"]
-            assert query["meta"] == {"textField": column["text"], "valueField": column["text"]}
-            assert column["selector"] == name
+            continue
+        query, target = variable["query"], variable["query"]["infinityQuery"]
+        assert (variable["datasource"], query["queryType"]) == (HERE, "infinity")
+        [column] = target["columns"]
+        assert query["meta"] == {"textField": column["text"], "valueField": column["text"]}
+        if name == "server_group":
+            assert (target["url"], column["selector"]) == ("/groups", name)
+        else:  # /status would be the whole fleet for a handful of words
+            assert (target["url"], column["selector"]) == ("/values", "value")
+            assert parameters(target) == {"field": name} | {one: f"${{{one}}}" for one in before}
+        before.append(name)
 
 
 def test_the_fleet_can_be_narrowed_and_a_server_chosen() -> None:
-    assert variables(BOARDS["fleet"]).keys() == {"server_group", "server_type", "environment", "status"}
+    fleet = variables(BOARDS["fleet"])
+    assert fleet.keys() == {"server_group", "server_type", "environment", "status", "listed"}
+    assert fleet["status"]["query"].split(",") == list(STATUS_CODES)
     assert variables(BOARDS["server"]).keys() == {"server_group", "host"}
+
+
+def test_the_rows_of_the_fleet_are_those_with_a_problem_unless_all_are_chosen() -> None:
+    listed = variables(BOARDS["fleet"])["listed"]
+    options = dict(option.split(" : ") for option in listed["query"].split(","))
+    assert options == {"with a problem": "true", "all": "*"}
+    assert options[listed["current"]["text"]] == listed["current"]["value"] == "true"
+    asking = [target["url"] for title, target in board_targets(BOARDS["fleet"]) if "${listed}" in json.dumps(target)]
+    assert (
+        asking
+        == ["/status"]
+        == [target["url"] for _, target in board_targets(BOARDS["fleet"]) if target["url"] == "/status"]
+    )
 
 
 @BOARD
@@ -121,6 +146,9 @@ def test_changes_are_marked(board: Any) -> None:
     [annotation] = board["annotations"]["list"]
     assert (annotation["datasource"], annotation["enable"]) == (HERE, True)
     assert (annotation["target"]["url"], annotation["target"]["format"]) == ("/events", "dataframe")
+    assert (
+        parameters(annotation["target"])["limit"] == "10000"
+    )  # the most; then the first mark says that there are more
     assert [column["text"] for column in annotation["target"]["columns"]] == ["time", "title", "text", "tags"]
 
 
@@ -165,27 +193,56 @@ def test_a_row_leads_to_its_server_and_its_pipeline_run() -> None:
     assert selectors[pipeline.removeprefix("${__data.fields.").removesuffix("}")] == "pipeline_url"
 
 
-def colours(mapping: Any) -> dict[str, str]:
-    return {word: result["color"] for word, result in mapping["options"].items()}
+SAYS = {
+    "Problems": "Problem",
+    "Out of sync": "out_of_sync",
+    "Synced": "synced",
+    "Failed": "failed",
+    "Unknown": "unknown",
+}
 
 
-def test_every_status_has_one_colour_everywhere() -> None:
-    found = [colours(mapping) for mapping in value_mappings()]
-    by_word = [mapping for mapping in found if "synced" in mapping]
-    by_code = [mapping for mapping in found if "3" in mapping]
-    assert by_word
+def colours(panel: Any) -> Iterator[tuple[str, str]]:
+    """What a panel shows in colours of its own, and in which: words, codes, yes and no of a field, counts of a status."""
+    settings = [("", {"id": name, "value": value}) for name, value in panel["fieldConfig"]["defaults"].items()]
+    for override in panel["fieldConfig"]["overrides"]:
+        settings += [(override["matcher"]["options"], setting) for setting in override["properties"]]
+    for field, setting in settings:
+        value = setting["value"]
+        if setting["id"] == "mappings":
+            for result in (result for mapping in value for result in mapping["options"].values()):
+                yield {"yes": field, "no": f"no {field}"}.get(result["text"], result["text"]), result["color"]
+        elif setting["id"] == "thresholds" and field:
+            for step in value["steps"][1:]:
+                yield SAYS.get(field, field), step["color"]
+        elif setting["id"] == "thresholds":
+            assert [step["color"] for step in value["steps"]] in (["text"], ["#8e8e8e"])  # what no mapping knows
+        elif setting["id"] == "color" and value["mode"] == "fixed" and field:
+            yield SAYS.get(field, field), value["fixedColor"]
+
+
+def test_what_is_shown_has_one_colour_in_every_panel_of_every_dashboard() -> None:
+    found: dict[str, set[str]] = {}
+    for _, panel in panels():
+        for shown, colour in colours(panel):
+            found.setdefault(shown, set()).add(colour)
+    assert found == {
+        "synced": {"green"}, "out_of_sync": {"orange"}, "failed": {"red"}, "unknown": {"#8e8e8e"},
+        "passed": {"green"}, "skipped": {"#8e8e8e"},
+        "Problem": {"red"}, "no Problem": {"green"}, "Stale": {"yellow"}, "no Stale": {"green"},
+    }  # fmt: skip
+
+
+def test_a_code_has_the_word_and_so_the_colour_of_its_status() -> None:
+    by_code = [mapping["options"] for mapping in value_mappings() if "3" in mapping["options"]]
     assert by_code
-    expected = {"synced": "green", "out_of_sync": "orange", "failed": "red", "unknown": "#8e8e8e"}
-    assert expected.keys() == STATUS_CODES.keys()
-    assert all(mapping == expected for mapping in by_word)
-    assert all(mapping == {str(code): expected[word] for word, code in STATUS_CODES.items()} for mapping in by_code)
+    for options in by_code:
+        assert {
+            word: int(code) for code, word in ((code, result["text"]) for code, result in options.items())
+        } == STATUS_CODES
 
 
 def value_mappings() -> Iterator[Any]:
-    """Every value mapping of every panel, of its defaults and of its overrides."""
+    """Every value mapping of the defaults of every panel."""
     for _, panel in panels():
-        config = panel["fieldConfig"]
-        yield from config["defaults"].get("mappings", [])
-        for override in config["overrides"]:
-            for setting in override["properties"]:
-                yield from setting["value"] if setting["id"] == "mappings" else []
+        yield from panel["fieldConfig"]["defaults"].get("mappings", [])

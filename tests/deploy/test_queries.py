@@ -75,6 +75,38 @@ def test_a_query_gives_what_was_chosen_and_all_of_it(service: Service, board: An
                 assert wanted == ["*"] or row[name] in wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "groups", "offered"),
+    [
+        ("fleet", "server_group", "*", ["db", "web"]),
+        ("fleet", "server_type", "*", ["nginx", "post gres & co"]),
+        ("fleet", "server_type", "web", ["nginx"]),
+        ("fleet", "environment", "{web,db}", ["prod", "test"]),
+        ("server", "host", "db", ["srv-01", "srv-02"]),
+    ],
+)
+def test_a_variable_offers_each_value_once_that_the_choices_before_it_leave(
+    service: Service, name: str, variable: str, groups: str, offered: list[str]
+) -> None:
+    board = BOARDS[name]
+    target = variables(board)[variable]["query"]["infinityQuery"]
+    rows = asked(service, board, target, choices(board)[2] | {"server_group": groups})
+    assert sorted(row[target["columns"][0]["selector"]] for row in rows) == offered
+
+
+def test_the_list_of_servers_is_as_long_as_the_problems_until_all_are_chosen(service: Service) -> None:
+    board = BOARDS["fleet"]
+    [target] = [panel["targets"][0] for panel in board["panels"] if panel["type"] == "table"]
+
+    def listed(what: str) -> list[tuple[str, str, int]]:
+        rows = asked(service, board, target, choices(board)[2] | {"listed": what})
+        return [(row["server_group"], row["host"], row["problem"]) for row in rows]
+
+    everything = [("db", "srv-01", 0), ("db", "srv-02", 1), ("web", "srv-01", 1), ("web", "srv-02", 0)]
+    assert listed("*") == everything
+    assert listed(variables(board)["listed"]["current"]["value"]) == [row for row in everything if row[2]]
+
+
 @PANELS
 def test_a_panel_asks_for_each_variable_that_its_route_knows(service: Service, panel: Any) -> None:
     paths = requests.get(f"{service.url}/openapi.json", timeout=10).json()["paths"]

@@ -16,36 +16,75 @@ README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
+# What a newcomer types and follows, in the order of the file: the commands, the badge, and the paths that are named among
+# them. Of each, what it shows.
+SHOWN = (
+    ("-X POST http://localhost:5000/status/pipeline", r'"status":"synced".*\s201$'),
+    ("-X POST http://localhost:5000/status/cron", r'"status":"out_of_sync".*\s200$'),
+    ("-X POST http://localhost:5000/status/pipeline", r"rsyslog-02.*rsyslog-03.*\s201$"),
+    ("curl http://localhost:5000/status ", r"rsyslog-01.*rsyslog-02.*rsyslog-03.*\s200$"),
+    ("status?environment=prod&problem=true", r'^\[[^}]*"rsyslog-01"[^}]*}\]\s+200$'),
+    ("/status/rsyslog-prod ", r"rsyslog-01.*rsyslog-02.*rsyslog-03.*\s200$"),
+    ("/status/rsyslog-prod/rsyslog-01 ", r'"changed_files":\["/etc/rsyslog.conf"\].*\s200$'),
+    ("/summary", r'"problem":1,.*\s200$'),
+    ("/values?field=environment", r'"value":"prod","servers":\d.*\s200$'),
+    ("-X DELETE http://localhost:5000/status/rsyslog-prod/rsyslog-03", r"\s204$"),
+    ("/history?environment=prod", r'rsyslog-01.*"out_of_sync".*rsyslog-03.*"deleted".*\s200$'),
+    ("/rsyslog-01/history", r'"changed_files":\["/etc/rsyslog.conf"\].*\s200$'),
+    ("/history/summary", r'"out_of_sync":1,.*\s200$'),
+    ("/events", r"rsyslog-03.*deleted.*\s200$"),
+    ("curl -H 'Accept: text/html' http://localhost:5000/ ", r"rsyslog-01.*rsyslog-02.*\s200$"),
+    ("/problems", r"rsyslog-01.*/etc/rsyslog.conf.*\s200$"),
+    ("/docs", r"/status/pipeline.*\s200$"),
+    ("/openapi.json", r"/status/pipeline.*\s200$"),
+    ("/badge/rsyslog-prod.svg", r"<svg.*out of sync.*\s200$"),
+    ("/badge/rsyslog-prod/rsyslog-01.svg", r"<svg.*out of sync.*\s200$"),
+    ("/usr/local/bin/gitops-agent && chmod", r"\s200$"),
+    ("gitops-agent --version", f"^{re.escape(VERSION)}$"),
+    ("export STATUS_STORE", "^$"),
+    ("flask token create", "^$"),
+    ("Authorization: Bearer $TOKEN", r"rsyslog-02.*\s200$"),
+    ("/metrics", r'gitops_server_problem{[^}]*host="rsyslog-01"[^}]*} 1\n.*\s200$'),
+    ("jq ", '^"rsyslog-01"$'),
+    ("grep rsyslog-01", '^"rsyslog-prod/rsyslog-01":{[^\n]*},?$'),
+    ("mkdir", "^$"),
+    ("cp ", "^$"),
+    ("storage verify", r"All is well\.$"),
+    ("storage compact", "holds all: 2 servers"),
+)
+
+
+def steps() -> list[str]:
+    """The commands of the file in its order, and among them a `curl` of each page and badge that it names."""
+    looks = r"[`(]http://localhost:5000(/[^\s`)]*)[`)]|`(/(?:problems|docs|openapi|badge)[\w/.-]*)`"
+    found = re.findall(rf"```sh\n(.*?)```|{looks}", README, re.DOTALL)
+    blocks = [
+        block or f"curl -H 'Accept: text/html' http://localhost:5000{badge or page}" for block, badge, page in found
+    ]
+    commands = [command.strip() for block in blocks for command in re.split(r"\n(?=\S)", block)]
+    return [command for command in commands if not command.startswith(("make ", "docker "))]
+
+
 @pytest.mark.usefixtures("agent_file")
-def test_every_curl_of_the_readme_works_in_its_order(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        script = "\n".join(block for block in BLOCKS if "curl" in block).replace("http://localhost:5000", service.url)
-        assert script.count("curl") == README.count("curl ")
-        script = script.replace("data/status.json", str(service.store))
-        script = script.replace(".venv/bin/flask", f"{sys.executable} -m flask")
-        script = script.replace("/usr/local/bin", str(tmp_path)).replace("-fsSL", "-L")
+def test_every_command_shows_what_the_readme_promises_in_its_order(tmp_path: Path) -> None:
+    """As in a clone, after `make run`."""
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (tmp_path / "data").mkdir()
+    assert README.count("curl ") == sum(step.count("curl ") for step in steps() if "Accept: text/html" not in step)
+    with running(tmp_path / "data") as service:
+        script = "\n".join(f"printf '\\036'\n{step}" for step in steps())
+        script = script.replace("http://localhost:5000", service.url).replace("/usr/local/bin", str(tmp_path))
+        script = script.replace("curl ", "curl -sS --fail-with-body -w '\\n%{http_code}\\n' ").replace("-fsSL", "-L")
         result = subprocess.run(
-            ["bash", "-e", "-c", script.replace("curl ", "curl -sS --fail-with-body -w '\\n%{http_code}\\n' ")],
-            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}, cwd=ROOT, capture_output=True, text=True, check=False,
+            ["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "FLASK_APP": "app"},
         )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
-    codes = re.findall(r"^\d{3}$", result.stdout, re.MULTILINE)
-    assert codes == ["201", *["200"] * 11, "204", "200", "201", "200"]
-    assert f"\n{VERSION}\n" in result.stdout  # of the agent
-
-
-def test_the_file_is_read_as_the_readme_shows(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        report = '{"server_group": "rsyslog-prod", "host": "rsyslog-01", "changed_files": ["/etc/rsyslog.conf"]}'
-        subprocess.run(
-            ["curl", "-sS", "--fail", "-H", "Content-Type: application/json", "-d", report, f"{service.url}/status/cron"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        for command in next(block for block in BLOCKS if "jq" in block).strip().splitlines():
-            here = command.replace("data/status.json", str(service.store))
-            shown = subprocess.run(here, shell=True, capture_output=True, text=True, check=True).stdout
-            assert "rsyslog-01" in shown
-            assert len(shown.splitlines()) == 1
+    _, *outputs = result.stdout.split("\036")
+    assert len(outputs) == len(SHOWN)
+    for step, output, (part, pattern) in zip(steps(), outputs, SHOWN, strict=True):
+        assert part in f"{step} "
+        assert re.search(pattern, output.removesuffix("\n"), re.DOTALL), (step, output)
 
 
 def test_backup_and_restore_are_plain_copies(tmp_path: Path) -> None:
