@@ -18,6 +18,7 @@ class Reason:
     """One thing that is wrong: what, since or at which time, what was said about it, and which files it is about."""
 
     kind: Kind
+    words: str  # as few as tell it from the other reasons
     sentence: str  # ends where the time follows
     time: str | None
     detail: str = ""
@@ -30,22 +31,23 @@ def reasons(server: Server, moment: Moment) -> list[Reason]:
     status, message, run = server["status"], server["validation_message"], server["last_pipeline_run"]
     validation_failed = server["validation_status"] == "failed"
     if validation_failed:
-        found.append(Reason("failed", "Validation failed", run, message))
+        found.append(Reason("failed", "validation failed", "Validation failed", run, message))
     if server["pipeline_status"] == "failed":
-        found.append(Reason("failed", "The last pipeline failed", run, "" if validation_failed else message))
-    if status == "failed" and server["pipeline_status"] != "failed":
-        what = "The drift check fails" if server["drift_status"] == "failed" else "It reports a failure"
-        found.append(Reason("failed", f"{what}, since", server["status_since"], files=server["changed_files"]))
+        said = "" if validation_failed else message
+        found.append(Reason("failed", "pipeline failed", "The last pipeline failed", run, said))
+    since, files = server["status_since"], server["changed_files"]
+    if status == "failed" and server["drift_status"] == "failed":
+        found.append(Reason("failed", "drift check failed", "The drift check fails, since", since, files=files))
+    elif status == "failed" and server["pipeline_status"] != "failed":
+        found.append(Reason("failed", "failed", "It reports a failure, since", since, files=files))
     elif status == "out_of_sync":
-        files = server["changed_files"]
         what = f"{plural(len(files), 'file')} not as in git" if files else "no file was named"
-        found.append(Reason("out_of_sync", f"Out of sync: {what}, since", server["status_since"], files=files))
+        found.append(Reason("out_of_sync", "out of sync", f"Out of sync: {what}, since", since, files=files))
     elif status == "unknown":
-        found.append(Reason("unknown", "Its status is unknown, since", server["status_since"]))
+        found.append(Reason("unknown", "unknown", "Its status is unknown, since", since))
     if moment.is_stale(server):
-        found.append(
-            Reason("stale", "Silent: the last drift check came", server["last_cron_check"], _expected(server, moment))
-        )
+        sentence = "Silent: the last drift check came"
+        found.append(Reason("stale", "stale", sentence, server["last_cron_check"], _expected(server, moment)))
     return found
 
 

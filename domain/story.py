@@ -6,20 +6,20 @@ from itertools import groupby
 
 from domain.history import Entry
 from domain.reasons import plural
-from domain.server import Status
-from domain.summary import WORST
-from domain.times import epoch
+from domain.times import epoch, time_text
+from domain.verdict import KINDS, Kind
 
 HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive hours in the same state; None where the server was not known."""
+    """Consecutive hours that look alike; None where the server was not known."""
 
-    status: Status | None
+    kind: Kind | None
     first: int  # hours since the start
     hours: int
+    time: str  # when the first begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +37,36 @@ class Step:
         return f"{source}, by {who}" if who not in ("", source) else source
 
 
-def runs(entries: Iterable[Entry], start: int, count: int) -> list[Run]:
-    """The worst state of each of `count` hours from `start`, equal neighbours joined.
+def runs(
+    entries: Iterable[Entry], start: int, count: int, lasting: Iterable[tuple[Kind, str]] = ()
+) -> list[Run]:
+    """The worst of each of `count` hours from `start`, equal neighbours joined.
 
-    `entries` are in order and begin with the state in force.
+    `entries` are in order and begin with the state in force. What `lasting` says holds from its time on: a history
+    knows neither that checks stopped, nor that a check came after a pipeline that failed.
     """
-    seen = [set[Status | None]() for _ in range(count)]
-    status, hour = None, 0
+    seen = [set[Kind | None]() for _ in range(count)]
+
+    def number(time: str) -> int:
+        return min(max(0, (epoch(time) - start) // HOUR), count - 1)
+
+    kind, hour = None, 0
     for entry in entries:
-        number = min(max(0, (epoch(entry["time"]) - start) // HOUR), count - 1)
-        for earlier in seen[hour : number + (1 if epoch(entry["time"]) > start + number * HOUR else 0)]:
-            earlier.add(status)
-        status, hour = None if entry["event"] == "deleted" else entry["status"], number
-        seen[hour].add(status)
+        now = number(entry["time"])
+        for earlier in seen[hour : now + (1 if epoch(entry["time"]) > start + now * HOUR else 0)]:
+            earlier.add(kind)
+        kind, hour = _kind(entry), now
+        seen[hour].add(kind)
     for rest in seen[hour:]:
-        rest.add(status)
-    worst = [next((one for one in WORST if one in states), None) for states in seen]
+        rest.add(kind)
+    for held, since in lasting:
+        for states in seen[number(since) :]:
+            states.add(held)
+    worst = [next((one for one in KINDS if one in kinds), None) for kinds in seen]
     found, first = list[Run](), 0
     for state, group in groupby(worst):
         hours = len(list(group))
-        found.append(Run(state, first, hours))
+        found.append(Run(state, first, hours, time_text(start + first * HOUR)))
         first += hours
     return found
 
@@ -65,6 +75,14 @@ def steps(entries: Sequence[Entry], is_whole: bool) -> list[Step]:
     """What each entry changed, the newest first. Unless they are whole, the first entry only tells what was before."""
     pairs = list(zip([None, *entries], entries, strict=False))
     return [_step(before, entry) for before, entry in pairs[0 if is_whole else 1 :]][::-1]
+
+
+def _kind(entry: Entry) -> Kind | None:
+    if entry["event"] == "deleted":
+        return None
+    if entry["validation_status"] == "failed":
+        return "failed"
+    return "well" if entry["status"] == "synced" else entry["status"]
 
 
 def _step(before: Entry | None, entry: Entry) -> Step:

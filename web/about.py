@@ -1,6 +1,7 @@
 """GET /openapi.json and /docs, and what `GET /` says to programs: what there is."""
 
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -88,6 +89,10 @@ def routes(guard: Guard) -> Blueprint:
     @blueprint.get("/docs")
     @describes(Description("This document as a page", None, None, statuses=(200, 304), media=PAGE_MEDIA, scope=None))
     def docs() -> Response:
-        return page_response(page("docs.html", document=described(), base_url=request.host_url.rstrip("/")))
+        paths = described()["paths"].values()
+        answers = [answer for methods in paths for route in methods.values() for answer in route["responses"].items()]
+        statuses = {status: answer["description"] for status, answer in sorted(answers, key=itemgetter(0))}
+        base_url = request.host_url.rstrip("/")
+        return page_response(page("docs.html", document=described(), statuses=statuses, base_url=base_url))
 
     return blueprint

@@ -3,6 +3,7 @@
 from flask import Response, render_template, request
 
 from domain.reasons import length_text, plural
+from domain.verdict import KINDS, WORDS
 from web.present import Ready, reading
 
 PAGE_MEDIA = {"text/html": "<!doctype html>…"}
@@ -19,7 +20,8 @@ def is_for_eyes() -> bool:
 
 def page(template: str, **values: object) -> Ready:
     """The bytes of a page."""
-    return Ready(render_template(template, plural=plural, length_text=length_text, **values).encode())
+    shared = {"plural": plural, "length_text": length_text, "kinds": KINDS, "kind_words": WORDS}
+    return Ready(render_template(template, **shared, **values).encode())
 
 
 def page_response(ready: Ready) -> Response:

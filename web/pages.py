@@ -1,6 +1,7 @@
 """GET /, /problems and /servers/<server_group>/<host>: what people look at."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
@@ -16,9 +17,10 @@ from domain.query import FILTERS, MAX_LIMIT, Query, read_query
 from domain.reasons import reasons, severity
 from domain.server import STATUSES, Server
 from domain.story import HOUR, runs, steps
-from domain.summary import WORST, group_rows
+from domain.summary import group_rows
 from domain.timeline import read_window
 from domain.tokens import Rights
+from domain.verdict import KINDS, Kind, axes, lasting, verdict, verdicts_by_group, worst_kind
 from storage import Store
 from web.about import ABOUT, About
 from web.errors import of_the_product
@@ -29,7 +31,7 @@ from web.present import Kept, Ready, json_response
 STRIP_DAYS = 7
 MAX_STEPS = 100
 MAX_NAMED = 4_000  # characters of group names: a URL can carry them and other filters
-STATES = ("status", "stale", "problem")
+STATES = ("status", "drift_status", "stale", "problem")
 
 Given = list[tuple[str, str]]
 
@@ -47,11 +49,15 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
         servers = operations.find(store, moment, _query(given, moment)).servers
 
         def make() -> tuple[Ready, float]:
-            around = [(name, text) for name, text in given if name not in STATES]
+            around = _query([(name, text) for name, text in given if name not in STATES], moment)
+            verdicts = verdicts_by_group(operations.find(store, moment, around).servers.values(), moment)
+            counts = sum(verdicts.values(), Counter[Kind]())
             ready = page(
                 template,
+                icon=_icon(worst_kind(counts)),
                 rows=rows(servers.values(), moment),
-                summary=operations.summary(store, moment, _query(around, moment)),
+                summary=operations.summary(store, moment, around),
+                never_checked=counts["never_checked"],
                 groups=_groups(store, moment, [(name, text) for name, text in given if name != "server_group"]),
                 given=given,
                 statuses=STATUSES,
@@ -122,6 +128,7 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
         server = None
         with contextlib.suppress(NotFound):
             server = operations.show(store, server_group, host)
+        said = verdict(server, moment) if server else None
         is_whole = len(entries) <= MAX_STEPS
         return page_response(
             page(
@@ -129,9 +136,16 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
                 server_group=server_group,
                 host=host,
                 server=server,
-                now=computed(server, moment) if server else None,
+                icon=_icon(said.kind if said else None),
+                verdict=said,
+                axes=axes(server, moment) if server else (),
                 reasons=reasons(server, moment) if server else (),
-                runs=runs([*told.in_force, *told.entries], max(start, 0), STRIP_DAYS * 24),
+                runs=runs(
+                    [*told.in_force, *told.entries],
+                    max(start, 0),
+                    STRIP_DAYS * 24,
+                    lasting(server, moment) if server else (),
+                ),
                 days=STRIP_DAYS,
                 steps=steps(entries, is_whole),
                 is_whole=is_whole,
@@ -175,8 +189,14 @@ def _linker(given: Given) -> Callable[..., str]:
     return link
 
 
-def _rows(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Any]]:
-    return [(server, computed(server, moment)) for server in servers]
+def _rows(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Any, Any]]:
+    return [(server, computed(server, moment), verdict(server, moment)) for server in servers]
+
+
+def _icon(kind: Kind | None) -> str:
+    """The icon of a page that shows this verdict: it stands in a tab that nobody looks at."""
+    quiet: dict[Kind | None, str] = {"well": "icon-well.svg", "never_checked": "icon.svg", None: "icon.svg"}
+    return quiet.get(kind, "icon-wrong.svg")
 
 
 def _problems(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Any]]:
@@ -188,5 +208,10 @@ def _problems(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, A
 def _groups(store: Store, moment: Moment, given: Given) -> list[Any]:
     """The groups, the worst first."""
     servers = operations.find(store, moment, _query(given, moment)).servers.values()
-    rows = group_rows(servers, moment)
-    return sorted(rows, key=lambda group: (WORST.index(group["worst"]), group["problem"] == 0, group["server_group"]))
+    verdicts = verdicts_by_group(servers, moment)
+    rows = [
+        {**row, "kind": worst_kind(counts), "never_checked": counts["never_checked"]}
+        for row in group_rows(servers, moment)
+        if (counts := verdicts[row["server_group"]])
+    ]
+    return sorted(rows, key=lambda group: (KINDS.index(group["kind"]), -group["problem"], group["server_group"]))

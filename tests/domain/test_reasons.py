@@ -40,6 +40,12 @@ def test_a_pipeline_that_failed_otherwise_shows_what_it_said() -> None:
     assert (one.sentence, one.detail) == ("The last pipeline failed", "no route")
 
 
+def test_a_drift_check_that_fails_is_told_beside_a_pipeline_that_failed() -> None:
+    both = server("a/x", status="failed", pipeline_status="failed", drift_status="failed")
+    assert [reason.words for reason in reasons(both, MOMENT)] == ["pipeline failed", "drift check failed"]
+    assert [reason.words for reason in reasons(server("a/x", status="failed"), MOMENT)] == ["failed"]
+
+
 def test_drift_names_its_files() -> None:
     [one] = reasons(server("a/x", status="out_of_sync", changed_files=["/a", "/b"]), MOMENT)
     assert (one.kind, one.sentence, one.files) == (

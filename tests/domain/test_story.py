@@ -17,26 +17,51 @@ def entry(seconds: int = 0, status: str = "synced", event: str = "changed", **fi
     return cast(Entry, {"time": time_text(START + seconds), "status": status, "event": event, **blank, **fields})
 
 
-def told(*entries: Entry, count: int = 6) -> list[tuple[str | None, int, int]]:
-    return [(run.status, run.first, run.hours) for run in runs(entries, START, count)]
+def told(*entries: Entry, count: int = 6, lasting: Any = ()) -> list[tuple[str | None, int, int]]:
+    return [(run.kind, run.first, run.hours) for run in runs(entries, START, count, lasting)]
 
 
 def test_nothing_is_known_of_hours_before_the_first_report_and_after_a_deletion() -> None:
     assert told() == [(None, 0, 6)]
     assert told(entry(2 * HOUR, event="created"), entry(4 * HOUR, event="deleted")) == [
         (None, 0, 2),
-        ("synced", 2, 2),
+        ("well", 2, 2),
         (None, 4, 2),
     ]
 
 
 def test_an_hour_shows_the_worst_that_was_in_force_within_it() -> None:
     fleeting = [entry(-5), entry(2 * HOUR + 10, "failed"), entry(2 * HOUR + 20, "synced")]
-    assert told(*fleeting) == [("synced", 0, 2), ("failed", 2, 1), ("synced", 3, 3)]
+    assert told(*fleeting) == [("well", 0, 2), ("failed", 2, 1), ("well", 3, 3)]
     # What ends within an hour still counts for it.
-    assert told(entry(-5, "out_of_sync"), entry(HOUR + 1)) == [("out_of_sync", 0, 2), ("synced", 2, 4)]
+    assert told(entry(-5, "out_of_sync"), entry(HOUR + 1)) == [("out_of_sync", 0, 2), ("well", 2, 4)]
     # What ends at its first second does not.
-    assert told(entry(-5, "out_of_sync"), entry(HOUR)) == [("out_of_sync", 0, 1), ("synced", 1, 5)]
+    assert told(entry(-5, "out_of_sync"), entry(HOUR)) == [("out_of_sync", 0, 1), ("well", 1, 5)]
+
+
+def test_an_hour_in_which_validation_failed_is_not_well() -> None:
+    assert told(entry(-5), entry(2 * HOUR, validation_status="failed"), entry(3 * HOUR)) == [
+        ("well", 0, 2),
+        ("failed", 2, 1),
+        ("well", 3, 3),
+    ]
+
+
+def test_what_holds_now_holds_since_its_time_to_the_end() -> None:
+    since = [("stale", time_text(START + 4 * HOUR + 1)), ("never_checked", time_text(START - 9 * HOUR))]
+    assert told(entry(-5), entry(5 * HOUR, "failed"), lasting=since) == [
+        ("never_checked", 0, 4),
+        ("stale", 4, 1),
+        ("failed", 5, 1),
+    ]
+    assert told(entry(-5), lasting=[("stale", time_text(START + 99 * HOUR))])[-1] == ("stale", 5, 1), "a clock ahead"
+
+
+def test_each_run_says_when_it_began() -> None:
+    assert [run.time for run in runs([entry(2 * HOUR, event="created")], START, 4)] == [
+        time_text(START),
+        time_text(START + 2 * HOUR),
+    ]
 
 
 def test_each_step_tells_what_it_changed_the_newest_first() -> None:

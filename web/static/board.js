@@ -24,6 +24,10 @@ function tellTimes(within = document) {
   // Those in hidden items are told when they are shown.
   for (const time of within.querySelectorAll("[data-items] > :not([hidden]) time, time:not([data-items] time)")) {
     const text = words(now - Date.parse(time.dateTime));
+    if (time.matches(".both")) {
+      time.dataset.ago = text; // the style shows it behind the exact time
+      continue;
+    }
     if (!time.title) time.title = time.textContent;
     if (time.textContent !== text) time.textContent = text;
   }
@@ -39,6 +43,7 @@ const more = document.querySelector("#more");
 const ranks = new Intl.Collator("en", { numeric: true });
 const PART = 200; // a browser takes seconds to lay out thousands of rows, so it gets a part at a time
 let most = PART;
+let printed = PART; // what `most` was before printing
 let known = new Map(); // the items by key, in the order shown: element, HTML as served, place as served, search text and values by column
 
 function item(element, place) {
@@ -166,6 +171,15 @@ function startTools() {
   };
   more.firstElementChild.addEventListener("click", showMore);
   new IntersectionObserver(([seen]) => seen.isIntersecting && showMore(), { rootMargin: "600px" }).observe(more);
+  // On paper nothing more can be asked for.
+  addEventListener("beforeprint", () => {
+    [most, printed] = [Infinity, most];
+    choose();
+  });
+  addEventListener("afterprint", () => {
+    most = printed;
+    choose();
+  });
   offer();
   order();
   choose();
@@ -228,6 +242,9 @@ function patch(fresh) {
   // Another kind of page, such as the first server on an empty board.
   if (!items !== !freshItems || lives.some((one) => !served.has(one.dataset.live))) return location.reload();
   document.title = fresh.title;
+  const icon = document.querySelector("link[rel=icon]");
+  const href = fresh.querySelector("link[rel=icon]").getAttribute("href");
+  if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
   for (const live of lives) {
     const name = live.dataset.live;
     const html = live.outerHTML;
@@ -271,7 +288,8 @@ async function refresh() {
 function tell() {
   const age = words(Date.now() - answered);
   asOf.hidden = false;
-  asOf.firstElementChild.textContent = `As of ${age}`;
+  const exact = new Date(answered + skew).toISOString();
+  Object.assign(asOf.querySelector("time"), { dateTime: exact, title: `${exact.slice(0, 10)} ${exact.slice(11, 19)} UTC` });
   const text = failure && `${failure} What you see is as of ${new Date(answered).toLocaleTimeString()} (${age}).`;
   if (banner.firstElementChild.textContent !== text) banner.firstElementChild.textContent = text;
   login.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
@@ -287,6 +305,14 @@ setInterval(refreshIfSeen, INTERVAL);
 document.addEventListener("visibilitychange", refreshIfSeen);
 addEventListener("pageshow", (event) => {
   if (event.persisted) refresh();
+});
+
+// ---- copy what stands before the button, on a page without https too ----
+
+document.addEventListener("click", ({ target }) => {
+  if (!target.matches(".copy")) return;
+  getSelection().selectAllChildren(target.previousElementSibling);
+  if (document.execCommand("copy")) target.textContent = "Copied";
 });
 
 // ---- who is logged in: the session itself is in a cookie that no script can read ----
