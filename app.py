@@ -17,7 +17,7 @@ from access import Access
 from config import ConfigError, Settings, place
 from domain.errors import Invalid
 from domain.freshness import Moment
-from storage import Store, open_store, open_tokens
+from storage import Store, open_store, open_tokens, site_of
 from transfer import Place
 from web import (
     about,
@@ -62,7 +62,7 @@ def create_app(
         """The store at a place that an operator names, or that of the settings; nothing goes from it by itself."""
         try:
             where = place(given) if given else settings.store
-            kept = Place(open_store(where, legacy.upgrade(settings, clock)), open_tokens(where))
+            kept = Place(open_store(where, legacy.upgrade(settings, clock)), open_tokens(where), site_of(where))
         except (ValueError, RuntimeError) as error:
             raise Invalid(str(error)) from None
         with closing(kept.store), closing(kept.tokens):
@@ -107,7 +107,7 @@ def create_app(
         app.register_blueprint(blueprint)
     if settings.legacy_auth != "off":
         app.register_blueprint(legacy.routes(store, guard, settings, now))
-    app.cli.add_command(cli.token_commands(access, clock))
+    app.cli.add_command(cli.token_commands(access, opened, clock))
     app.cli.add_command(cli.store_commands(opened))
     return app
 

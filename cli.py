@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,15 +16,27 @@ from access import Access
 from domain.dump import Thing, dump_lines, read_dump
 from domain.errors import Invalid, StatusError
 from domain.tokens import SCOPES, TokenRow, new_token
-from transfer import Place, compare, contents, fill, write_dump
+from transfer import (
+    Place,
+    compare,
+    contents,
+    counted,
+    fill,
+    make,
+    refuse_own,
+    refuse_same,
+    refuse_unmade,
+    write_dump,
+)
 
 CREATED_BY = "command line"
+SET_IT = "Set STATUS_STORE to what it is for the service, or start the service once."
 
 Open = Callable[..., AbstractContextManager[Place]]
 
 
-def token_commands(access: Access, clock: Callable[[], float]) -> AppGroup:
-    """The commands; they work on the file of STATUS_STORE, with the service running or not."""
+def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> AppGroup:
+    """The commands; they work on the store of STATUS_STORE, with the service running or not."""
     group = AppGroup("token", help="Make, list and revoke tokens of the service.")
 
     @group.command("create")
@@ -31,19 +44,28 @@ def token_commands(access: Access, clock: Callable[[], float]) -> AppGroup:
     @click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Once or more.")
     @click.option("--group", "groups", multiple=True, help="A group, or a glob such as 'rsyslog-*'; none for all.")
     @click.option("--expires", help="A length such as 90d; none for never.")
-    def create(label: str, scopes: Sequence[str], groups: Sequence[str], expires: str | None) -> None:
+    @click.option("--new", "is_new", is_flag=True, help="Make the store too, where no service has made it yet.")
+    def create(label: str, scopes: Sequence[str], groups: Sequence[str], expires: str | None, is_new: bool) -> None:
         """Make a token and print it: this once, as only its hash is kept."""
         given = {"label": label, "scopes": list(scopes), "groups": list(groups) or None, "expires_in": expires}
         with _explained():
-            row, text = access.create(new_token(given), CREATED_BY, int(clock()))
-        click.echo(f"Token {row['id']} is made; keep it now, nobody can show it again:", err=True)
+            wanted = new_token(given)
+            with opened() as place:
+                if not is_new:
+                    refuse_unmade(place, f"{SET_IT} `--new` makes the store with its first token.")
+                elif not place.site.is_made:
+                    make(place)
+                row, text = access.create(wanted, CREATED_BY, int(clock()))
+        click.echo(f"Token {row['id']} is made in {place.site.name}; keep it now, nobody can show it again:", err=True)
         click.echo(text)
 
     @group.command("list")
     def list_() -> None:
         """Print every token, without its secret."""
-        with _explained():
+        with _explained(), opened() as place:
+            refuse_unmade(place, SET_IT)
             rows = access.rows()
+        click.echo(f"The tokens in {place.site.name}:", err=True)
         lines = [list(TokenRow.__annotations__), *([_cell(value) for value in row.values()] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
@@ -53,8 +75,10 @@ def token_commands(access: Access, clock: Callable[[], float]) -> AppGroup:
     @click.argument("token_id", metavar="ID")
     def revoke(token_id: str) -> None:
         """End a token at once."""
-        with _explained():
+        with _explained(), opened() as place:
+            refuse_unmade(place, SET_IT)
             access.revoke(token_id)
+        click.echo(f"Token {token_id} in {place.site.name} is revoked.", err=True)
 
     return group
 
@@ -69,25 +93,34 @@ def store_commands(opened: Open) -> AppGroup:
     def copy(source: str, target: str) -> None:
         """Copy servers, history and tokens from one path or URL to another, which is empty or a begun copy."""
         with _explained(), opened(source) as place:
+            refuse_unmade(place, "Is another one meant? Nothing was changed.")
+            with opened(target) as other:
+                refuse_same(place, other)
             _fill(lambda: opened(target), lambda: contents(place))
 
     @group.command("export")
     @click.argument("path", metavar="FILE")
     def export(path: str) -> None:
         """Write everything as JSON Lines to a file, or for - to the output. It is secret: keep it as a key."""
+        counts, is_output = Counter[str](), path == "-"
         with _explained(), opened() as place:
+            refuse_unmade(place, SET_IT)
+            refuse_own(place, Path(path))
             count = sum(1 for _ in contents(place))
-            with _bar("Exporting", contents(place), count) as things:
-                if path == "-":
+            with _bar("Exporting", counted(contents(place), counts), count) as things:
+                if is_output:
                     sys.stdout.buffer.writelines(dump_lines(things))
                 else:
                     write_dump(Path(path), things)
+        click.echo(f"Exported from {place.site.name}: {_numbers(counts)}.", err=is_output)
 
     @group.command("import")
     @click.argument("file", metavar="FILE", type=click.File("rb"))
     def import_(file: BinaryIO) -> None:
         """Read what `export` wrote, from a file or for - from the input, into a store that is empty or begun."""
         with _explained(), TemporaryFile() as kept:  # what comes from a pipe can be read once only
+            with opened() as place:
+                refuse_own(place, Path(file.name))
             shutil.copyfileobj(file, kept)
 
             def things() -> Iterator[Thing]:
@@ -105,13 +138,15 @@ def _fill(opened: Open, things: Callable[[], Iterator[Thing]]) -> None:
     if count == 1:
         raise Invalid("There is nothing to copy: the source is empty, or it is another place than was meant.")
     with opened() as target, _bar("Copying", things(), count) as copied:
-        fill(target, copied)
+        was_missing = fill(target, copied)
     with opened() as target, _bar("Comparing", things(), count) as compared:
         counts = compare(target, compared)
-    click.echo(
-        f"All is there and equal: servers {counts['server']}, history entries {counts['entry']}, "
-        f"tokens {counts['keyring']}."
-    )
+    what = "All is there and equal" if was_missing else "All was there before and is equal"
+    click.echo(f"{what}, in {target.site.name}: {_numbers(counts)}.")
+
+
+def _numbers(counts: Counter[str]) -> str:
+    return f"servers {counts['server']}, history entries {counts['entry']}, tokens {counts['keyring']}"
 
 
 def _bar(label: str, things: Iterator[Thing], count: int) -> AbstractContextManager[Iterable[Thing]]:

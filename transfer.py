@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 
 from domain.dump import Thing, dump_lines, store_thing
-from domain.errors import Invalid
+from domain.errors import Invalid, Unavailable
 from domain.history import entry_key
 from domain.server import server_key
 from domain.tokens import read_keyring
-from storage import Store, TokenStore
+from storage import Site, Store, TokenStore, file_id
 from storage.files import explained, rename_synced, write_synced
 from storage.tokens import OWNER_ONLY
 
@@ -26,6 +26,7 @@ class Place:
 
     store: Store
     tokens: TokenStore
+    site: Site
 
 
 def contents(place: Place) -> Iterator[Thing]:
@@ -41,15 +42,39 @@ def contents(place: Place) -> Iterator[Thing]:
         yield "keyring", orjson.loads(keyring.content())
 
 
-def fill(target: Place, things: Iterable[Thing]) -> None:
+def refuse_unmade(place: Place, advice: str) -> None:
+    """Raise Invalid, with what to do instead, for a place in which no service has made a store: a mistyped one."""
+    if not place.site.is_made:
+        raise Invalid(f"There is no store at {place.site.name}: no service has made one there. {advice}")
+
+
+def refuse_own(place: Place, path: Path) -> None:
+    """Raise Invalid for a file of the store itself: a dump would be the end of it."""
+    if file_id(path) in place.site.own:
+        raise Invalid(f"{path} is a file of the store itself, and no place for a dump; `flask store copy` copies one.")
+
+
+def refuse_same(source: Place, target: Place) -> None:
+    """Raise Invalid where both are one store, or the target would stand among the source's files."""
+    if target.site.id in source.site.own:
+        raise Invalid(f"Both are one store, that at {source.site.name}: it cannot be copied into itself.")
+
+
+def make(place: Place) -> None:
+    """Make an empty store, as a service does."""
+    place.store.restore({}, (), 0)
+
+
+def fill(target: Place, things: Iterable[Thing]) -> bool:
     """Put things into a place that holds nothing, or the first of them: a copy that was begun goes on.
 
-    Raises Invalid where it holds anything else, with nothing changed.
+    Says whether any was missing. Raises Invalid where the place holds anything else, with nothing changed.
     """
-    rest = iter(things)
+    rest, was_missing = iter(things), False
     _kind, store = next(rest)
     missing = _missing(target, rest)
     while batch := list(islice(missing, BATCH)):
+        was_missing = True
         records = {server_key(one["server_group"], one["host"]): one for kind, one in batch if kind == "server"}
         history = [one for kind, one in batch if kind == "entry"]
         if records or history:
@@ -57,25 +82,36 @@ def fill(target: Place, things: Iterable[Thing]) -> None:
         for kind, value in batch:
             if kind == "keyring":
                 target.tokens.restore(read_keyring(orjson.dumps(value)))
+    return was_missing
+
+
+def counted(things: Iterable[Thing], counts: Counter[str]) -> Iterator[Thing]:
+    """The things, each counted by its kind when it is taken; of a keyring its tokens."""
+    for kind, value in things:
+        counts[kind] += len(value["tokens"]) if kind == "keyring" else 1
+        yield kind, value
 
 
 def compare(target: Place, things: Iterable[Thing]) -> Counter[str]:
     """How many things of each kind there are. Raises Invalid where the place does not hold just these."""
     counts = Counter[str]()
-    for thing, copied in zip_longest(things, contents(target)):
+    for thing, copied in zip_longest(things, counted(contents(target), counts)):
         if not thing or not copied or (thing != copied and thing[0] != "store"):
             raise Invalid(f"The copy is not equal: {_named(thing or copied)} differs. Was something changed meanwhile?")
         kind, value = copied
         if kind == "store" and value["revision"] < thing[1]["revision"]:
             raise Invalid("The copy is not equal: its revision is smaller.")
-        counts[kind] += len(value["tokens"]) if kind == "keyring" else 1
     return counts
 
 
 def write_dump(path: Path, things: Iterable[Thing]) -> None:
     """Write a file that only its owner can read, whole or not at all. Raises Unavailable."""
+    if not path.parent.is_dir():
+        raise Unavailable(f"The dump {path} cannot be written: there is no folder {path.parent}.")
+    if path.exists() and not path.is_file():
+        raise Unavailable(f"The dump {path} cannot be written: that is no file. For - it goes to the output.")
     temporary = path.with_name(f"{path.name}.tmp")
-    with explained(path, "written"):
+    with explained(path, "written", "dump"):
         temporary.unlink(missing_ok=True)
         temporary.touch(OWNER_ONLY)
         try:

@@ -70,8 +70,9 @@ def value_rows(servers: Iterable[Server], field: str) -> list[Value]:
     """The values of a text field as its filter takes them, sorted: `none` for null, and no empty one, which filters
     nothing."""
     records: Iterable[Mapping[str, Any]] = servers
-    counts = Counter(NONE if record[field] is None else record[field] for record in records)
-    return [{"value": value, "servers": counts[value]} for value in sorted(counts) if value]
+    counts = Counter[str | None](record[field] for record in records)
+    named = {NONE if value is None else value: number for value, number in counts.items()}
+    return [{"value": value, "servers": named[value]} for value in sorted(named) if value]
 
 
 def worst(counts: Counts) -> Status:

@@ -9,10 +9,12 @@ from pydantic import SecretStr
 from domain.document import Upgrade
 from storage.contract import Changes, Commit, Decision, Records, Snapshot, Span, Store
 from storage.json_file import JsonFileStore
+from storage.site import Site, file_id, file_site
 from storage.tokens import TokenFile, TokenStore
 
 __all__ = [
-    "Changes", "Commit", "Decision", "Records", "Snapshot", "Span", "Store", "TokenStore", "open_store", "open_tokens",
+    "Changes", "Commit", "Decision", "Records", "Site", "Snapshot", "Span", "Store", "TokenStore", "file_id",
+    "open_store", "open_tokens", "site_of",
 ]  # fmt: skip
 
 
@@ -42,6 +44,15 @@ def open_tokens(place: Path | SecretStr) -> TokenStore:
     with _driver():
         from storage.postgres.tokens import PostgresTokens  # noqa: PLC0415 - who keeps a file needs no driver
     return PostgresTokens(place.get_secret_value())
+
+
+def site_of(place: Path | SecretStr) -> Site:
+    """Where the store at a path, or in the database of a URL, is or would be. Raises Unavailable."""
+    if isinstance(place, Path):
+        return file_site(place)
+    with _driver():
+        from storage.postgres.site import database_site  # noqa: PLC0415 - who keeps a file needs no driver
+    return database_site(place.get_secret_value())
 
 
 @contextmanager

@@ -116,8 +116,12 @@ class Store(Protocol):
         """For each server that existed just before a time, or each wanted one, the entry of its state then, in the
         order of revisions. It relies on the entries about one server being in the order of their times."""
 
-    def check(self) -> None:
-        """Try to read and to write. Raises Unavailable."""
+    def check(self, *, writes: bool = True) -> None:
+        """Try to read and to write. Raises Unavailable.
+
+        Without `writes` it writes nothing and waits for no lock, as long as nothing says that a write would fail: it
+        looks instead. After a write that failed it tries all the same, as only that tells whether it is over.
+        """
 
     def journal_size(self) -> int:
         """Bytes in the journal: what a start would read beside the file. 0 for a store that keeps none, or where it

@@ -1,5 +1,6 @@
 """Files that survive a power cut."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -62,6 +63,18 @@ def write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def look_for_room(folder: Path, size: int) -> None:
+    """Raise what a new file of so many bytes would meet in a folder, as far as that is seen without making it."""
+    disk = os.statvfs(folder)
+    if disk.f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    blocks, files = (disk.f_bavail, disk.f_favail) if os.geteuid() else (disk.f_bfree, disk.f_ffree)
+    if (disk.f_blocks and blocks * disk.f_frsize < size) or (disk.f_files and not files):  # some know no numbers
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def rename_synced(path: Path, target: Path) -> None:
     """Rename, and make the rename itself last."""
     path.replace(target)
@@ -78,12 +91,12 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def explained(path: Path, doing: str) -> Iterator[None]:
+def explained(path: Path, doing: str, what: str = "store") -> Iterator[None]:
     """What the system refuses, as Unavailable: a sentence that names the file and no folder."""
     try:
         yield
     except OSError as error:
-        raise Unavailable(f"The store {path.name} cannot be {doing}: {error.strerror}.") from error
+        raise Unavailable(f"The {what} {path.name} cannot be {doing}: {error.strerror}.") from error
 
 
 def not_understood(path: Path, error: ValueError) -> str:

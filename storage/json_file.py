@@ -15,7 +15,7 @@ from domain.errors import Unavailable
 from domain.history import Entry
 from domain.server import Server
 from storage.contract import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
-from storage.files import explained, rename_synced, signature_of, sync_folder, write_synced
+from storage.files import explained, look_for_room, rename_synced, signature_of, sync_folder, write_synced
 from storage.fleet import Fleet
 from storage.history import HistoryFile
 from storage.journal import Line
@@ -68,6 +68,7 @@ class JsonFileStore:
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
         self._paid = 0.0  # the seconds of checkpoints that are counted in it
         self._timer: threading.Timer | None = None
+        self._has_failed = False  # to write, and no check has tried since
 
     def _beside(self, ending: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{ending}")
@@ -92,11 +93,16 @@ class JsonFileStore:
     def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
         return self._told(lambda pending: self._history.in_force(pending, time, about))
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = True) -> None:
         self.get("")
-        with self._locked(), explained(self._path, "written"):
+        if not writes and not self._has_failed:
+            with explained(self._path, "written"):
+                look_for_room(self._path.parent, PROBE_BYTES)
+            return
+        with self._locked(), self._writing():
             write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
+            self._has_failed = False
 
     def journal_size(self) -> int:
         with suppress(OSError):
@@ -132,7 +138,7 @@ class JsonFileStore:
                 self._keep_version_1()
             if replica.is_foreign or not replica.journal.is_usable:
                 self._checkpoint()
-            with explained(self._path, "written"):
+            with self._writing():
                 with replica.memory:  # a reader who finds an edited file comes before the decision, or after its line
                     line, answers = decided(replica.fleet)
                     if line.revision == replica.fleet.revision:
@@ -207,7 +213,7 @@ class JsonFileStore:
         started, replica = time.monotonic(), self._replica
         with replica.memory:
             snapshot, pending, known = replica.fleet.snapshot(), list(replica.fleet.pending), replica.files
-        with explained(self._path, "written"):
+        with self._writing():
             if pending:
                 self._history.append(pending)
             with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
@@ -240,6 +246,16 @@ class JsonFileStore:
             sync_folder(self._path.parent)
 
     @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What the system refuses is said, and remembered for the next check."""
+        try:
+            with explained(self._path, "written"):
+                yield
+        except Unavailable:
+            self._has_failed = True
+            raise
+
+    @contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among all threads and processes."""
         with self._alone:
@@ -247,6 +263,7 @@ class JsonFileStore:
                 try:
                     self._lock.acquire()
                 except filelock.Timeout:
+                    self._has_failed = True
                     raise Unavailable(
                         f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
                     ) from None

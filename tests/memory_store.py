@@ -49,7 +49,7 @@ class MemoryStore:
         existing = [entry for entry in last.values() if entry["event"] != "deleted"]
         yield from sorted(existing, key=lambda entry: entry["revision"])
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = True) -> None:
         """Memory is always there."""
 
     def journal_size(self) -> int:

@@ -30,6 +30,7 @@ PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertool
     "orjson", "pydantic", "pydantic_core", "typing_extensions",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
+OPENING = {"open_store", "open_tokens", "site_of"}
 WIRING = {"Settings", "open_store", "open_tokens", "create_app", "JsonFileStore", "TokenFile", "from_environment"}
 
 
@@ -86,19 +87,19 @@ def test_the_store_is_known_by_its_contract_alone(path: Path) -> None:
         if isinstance(node, ast.ImportFrom) and node.module == "storage"
         for name in node.names
     }
-    contract = {"Store", "Records", "Changes", "Decision", "Span", "TokenStore"}
-    assert names <= (contract | {"open_store", "open_tokens"} if path.name == "app.py" else contract)
+    contract = {"Store", "Records", "Changes", "Decision", "Span", "TokenStore", "Site", "file_id"}
+    assert names <= (contract | OPENING if path.name == "app.py" else contract)
 
 
 @FILES
 def test_nothing_is_imported_inside_a_function(path: Path) -> None:
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in {"open_store", "open_tokens"}:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in OPENING:
             assert not list(imported(node)), node.name
 
 
 def test_only_its_own_folder_needs_the_driver_of_the_database() -> None:
-    """And only `open_store` and `open_tokens` import that folder, when it is wanted."""
+    """And only the functions that open or find a store import that folder, when it is wanted."""
     needing = {path for path in sources() if {"psycopg"} & set(imported(tree(path)))}
     assert needing
     assert needing <= set((ROOT / "storage/postgres").glob("*.py"))
@@ -106,7 +107,7 @@ def test_only_its_own_folder_needs_the_driver_of_the_database() -> None:
     naming = [path for path in outside if "storage.postgres" in path.read_text("utf-8")]
     assert naming == [ROOT / "storage/__init__.py"]
     inside = [node for node in ast.walk(tree(naming[0])) if isinstance(node, ast.FunctionDef)]
-    assert [node.name for node in inside if list(imported(node))] == ["open_store", "open_tokens"]
+    assert {node.name for node in inside if list(imported(node))} == OPENING
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "agent").rglob("*.py")), ids=lambda path: path.name)

@@ -1,5 +1,7 @@
 """What every answer tells a browser, errors and static files included: nothing here is more than it says."""
 
+from http import HTTPStatus
+
 from flask import Flask, Response
 
 # A view that needs another value sets it. The pages of other hosts may show our badges, and nothing else of ours.
@@ -23,4 +25,6 @@ def _add(response: Response) -> Response:
     for name, value in wanted.items():
         if name not in there:
             response.headers.add(name, value)
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        del response.headers["Content-Type"]  # Flask gives it one
     return response

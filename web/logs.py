@@ -14,10 +14,19 @@ from web.requests import seconds_taken
 logger = logging.getLogger("gitops_status.access")
 
 
+# What gunicorn says of an address that another program listens on.
+IN_USE = "Connection in use: %s"
+CHOOSE = f"{IN_USE}. Another program listens there; choose another address: BIND=127.0.0.1:5001 make run"
+
+
 class ServerLogger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn's logger without its lines a request, as we write our own: it would build each, and show none."""
 
     access_log_enabled = False
+
+    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log an error, with what to do where gunicorn does not say it."""
+        super().error(CHOOSE if msg == IN_USE else msg, *args, **kwargs)
 
 
 def register(app: Flask) -> None:

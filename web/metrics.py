@@ -148,7 +148,7 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
     def show_metrics() -> Response:
         servers: Collection[Server] = ()
         try:
-            store.check()
+            store.check(writes=False)
             servers, is_ready = store.snapshot().records.values(), 1
         except Unavailable:
             is_ready = 0
@@ -186,6 +186,14 @@ def _fleet(servers: Collection[Server], moment: Moment) -> Iterator[bytes]:
     for name, meaning, value in _GAUGES:
         numbers = ((f"{{{labels}}}", value(server, now)) for labels, server, now in rows)
         yield _family(f"gitops_server_{name}", meaning, numbers)
+    problems = dict.fromkeys([server["server_group"] for server in servers], 0)
+    for _, server, now in rows:
+        problems[server["server_group"]] += now["problem"]
+    yield _family(
+        "gitops_group_problems",
+        "How many servers of the group have problem 1.",
+        ((f"{{{_label('server_group', group)}}}", count) for group, count in problems.items()),
+    )
 
 
 def _family(name: str, meaning: str, samples: Iterable[tuple[str, int | None]]) -> bytes:
@@ -198,7 +206,11 @@ def _family(name: str, meaning: str, samples: Iterable[tuple[str, int | None]]) 
 def _labels(server: Server) -> str:
     names = ("server_group", "host", "server_type", "environment")
     fields: Mapping[str, Any] = server
-    return ",".join([f'{name}="{fields[name].translate(_ESCAPED)}"' for name in names])
+    return ",".join([_label(name, fields[name]) for name in names])
+
+
+def _label(name: str, text: str) -> str:
+    return f'{name}="{text.translate(_ESCAPED)}"'
 
 
 def _seconds(time: str | None) -> int | None:

@@ -52,6 +52,14 @@ REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     Exception: (500, "internal", "The service failed on this request; its log says why."),
 }
 
+# What would be a request if its URL were encoded: the parser gives the line, or what follows a space in the URL.
+UNENCODED_LINE = re.compile(r"[A-Z]+ (/|https?://).*[^!-~].* HTTP/1\.[01]")
+UNENCODED_REST = re.compile(r"[^ ].* HTTP/1\.[01]")
+ENCODE = (
+    "The URL holds a character that has to be percent-encoded: a space, a tab, or one that is not ASCII. "
+    "With curl: curl -G --data-urlencode 'updated_by=Jürgen' URL."
+)
+
 wsgi.SERVER = SERVER  # gunicorn names itself in each answer, and has no setting for it
 
 
@@ -134,7 +142,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.error("%s failed", req.method if req else "A request", exc_info=exc)
         else:
             self.log.warning("refused what %s sent: %d %s", addr[0] if addr else "-", status, type(exc).__name__)
-        body = json_bytes({"error": sentence, "code": code})
+        body = json_bytes({"error": ENCODE if _is_unencoded(exc) else sentence, "code": code})
         headers = {
             "Server": SERVER,
             "Date": util.http_date(),
@@ -228,3 +236,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.coming.pop(conn, None)
         self.nr_conns -= 1
         conn.close()
+
+
+def _is_unencoded(error: Exception) -> bool:
+    """Whether a request is none only because of a character in its URL."""
+    match error:
+        case errors.InvalidRequestLine():
+            return bool(UNENCODED_LINE.fullmatch(error.req))
+        case errors.InvalidHTTPVersion():
+            return bool(UNENCODED_REST.fullmatch(str(error.version)))
+    return False

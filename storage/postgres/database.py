@@ -21,6 +21,8 @@ SERVER_SECONDS = 2.0
 CONNECT_SECONDS = 2  # the least that the driver knows
 MOST_CONNECTIONS = 4  # of one process: one for commits, one for the fleet, the others for the history
 
+READ_ONLY = "The database can only be read at this moment: it is a standby, or set to read-only."
+
 _SETTINGS = f"""
     SET statement_timeout = {SERVER_SECONDS * 1_000:.0f};
     SET lock_timeout = {SERVER_SECONDS * 900:.0f};
@@ -192,7 +194,7 @@ def explained(error: psycopg.Error) -> str:
     """A sentence about an error. Never the server's own words, as they may name what is secret."""
     match error:
         case errors.ReadOnlySqlTransaction():
-            return "The database can only be read at this moment: it is a standby, or set to read-only."
+            return READ_ONLY
         case errors.LockNotAvailable():
             return f"The database is slow: another change of the same server took over {SERVER_SECONDS:g} seconds."
         case errors.QueryCanceled():

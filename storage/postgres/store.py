@@ -14,7 +14,7 @@ from domain.server import Server
 from storage.contract import EVERYTHING, Commit, Decide, Records, Snapshot, Span
 from storage.fleet import Fleet
 from storage.journal import Line
-from storage.postgres.database import Connection, Database
+from storage.postgres.database import READ_ONLY, Connection, Database
 from storage.postgres.history import History
 from storage.postgres.replica import Replica, records
 from storage.queue import Answer, CommitQueue, Take
@@ -42,6 +42,8 @@ _TELL = """
     SELECT revision, time, key, entry::json
     FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[]) AS new (revision, time, key, entry)
 """
+_IS_READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on'"
+# What it leaves, a dead row and what the server's log tells of it, is synced though it is rolled back.
 _PROBE = "INSERT INTO servers (key) VALUES (gen_random_uuid()::text)"
 
 logger = logging.getLogger("gitops_status")
@@ -68,6 +70,7 @@ class PostgresStore:
         self._revision = 0  # the last that this process gave
         self._oldest = oldest
         self._committed = committed
+        self._has_failed = False  # to write, and no check has tried since
 
     def get(self, key: str) -> Server | None:
         with self._replica.read() as known:
@@ -90,9 +93,13 @@ class PostgresStore:
     def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
         return self._history.in_force(time, about)
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = True) -> None:
         self.get("")
-        self._database.run(_probe)
+        if writes or self._has_failed:
+            self._database.run(_probe)
+            self._has_failed = False
+        elif self._database.rows(_IS_READ_ONLY) == [(True,)]:
+            raise Unavailable(READ_ONLY)
 
     def journal_size(self) -> int:
         return 0
@@ -103,7 +110,11 @@ class PostgresStore:
     def _commit(self, take: Take) -> Sequence[Answer]:
         started = time.monotonic()
         self._replica.be_loaded()
-        answers = self._database.run(lambda connection: self._transaction(connection, take))
+        try:
+            answers = self._database.run(lambda connection: self._transaction(connection, take))
+        except Unavailable:
+            self._has_failed = True
+            raise
         self._committed(time.monotonic() - started)
         try:
             self._history.prune(self._oldest())

@@ -23,6 +23,7 @@ from tests.process.service import Service, running
 CONFIGURATION = Path(__file__).with_name("rsyslog-config")
 PROGRAMS = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"  # where Debian has rsyslogd, out of a user's sight
 NEEDED = ("git", "curl")
+MAY_BE_ABSENT = ("rsyslogd", "jq")
 OUR_SERVER = "rsyslog-prod/rsyslog-01"  # the names that the examples report
 SECONDS = 60
 
@@ -74,8 +75,7 @@ class _Day:
         self._say = say
         self._path = path
         self._service = service
-        self._has_rsyslogd = shutil.which("rsyslogd", path=path) is not None
-        self._has_jq = shutil.which("jq", path=path) is not None
+        self._has_rsyslogd, self._has_jq = (shutil.which(program, path=path) is not None for program in MAY_BE_ABSENT)
         self._origin = folder / "rsyslog-config"
         self._server = folder / "server"
         self._server.mkdir()

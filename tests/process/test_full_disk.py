@@ -59,12 +59,16 @@ def _assert_it_is_told_and_nothing_else_is_harmed(service: Service, fleet: Fleet
                 assert answer.json()["error"].startswith("The store status.json cannot be ")
                 assert answer.json()["error"].endswith(f" {cause}.")
                 assert answer.reason == answer.json()["error"].rstrip(".")
+            assert "\ngitops_store_ready 0\n" in requests.get(service.url + "/metrics", timeout=20).text
     assert [answer for answer in fleet.refused if not (answer.startswith("503 ") and cause in answer)] == []
 
 
 def _assert_nothing_is_lost(service: Service, fleet: Fleet, later: Fleet) -> None:
     acknowledged = fleet.acknowledged + later.acknowledged
     requests.get(service.url + "/ready", timeout=20).raise_for_status()
+    for worker in service.workers():
+        with service.only(worker):
+            assert "\ngitops_store_ready 1\n" in requests.get(service.url + "/metrics", timeout=20).text
     assert lost(acknowledged, board(service)) == []
     assert "late/h-01" not in board(service)
     assert service.stop() == 0

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from config import PREFIX, VERSION, Settings
+from storage.postgres.database import MOST_CONNECTIONS
+from tests.process.day import MAY_BE_ABSENT, NEEDED
 from tests.process.service import ROOT, running
 
 README = (ROOT / "README.md").read_text("utf-8")
+NUMBERS = {4: "four", 6: "six", 8: "eight", 10: "ten"}
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
@@ -149,6 +152,16 @@ def test_every_setting_stands_in_the_table_as_it_is_declared(name: str) -> None:
 def test_the_table_names_no_other_setting() -> None:
     named = re.findall(rf"^\| `{PREFIX}(\w+)`", README, re.MULTILINE)
     assert [name.lower() for name in named] == list(Settings.model_fields)
+
+
+def test_what_the_demo_needs_is_named() -> None:
+    start = README.partition("## Start\n")[2].partition("\n## ")[0]
+    for program in (*NEEDED, *MAY_BE_ABSENT):
+        assert f"`{program}`" in start
+
+
+def test_the_connections_of_a_worker_are_those_of_its_store_and_of_its_tokens() -> None:
+    assert f"Each worker uses up to {NUMBERS[2 * MOST_CONNECTIONS]} connections." in " ".join(README.split())
 
 
 def test_every_make_target_that_is_named_exists() -> None:

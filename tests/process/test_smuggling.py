@@ -5,6 +5,8 @@ client's. Each case here carries a deletion as its stowaway, which must never ru
 """
 
 import json
+import shlex
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -187,6 +189,60 @@ def test_an_expectation_that_nobody_can_meet_is_a_417(service: Service) -> None:
     (answer,) = answers(service, POST + b"Expect: magic\r\nContent-Length: 0\r\n\r\n")
     assert answer.status == 417
     assert_refused(answer)
+
+
+ENCODE = "With curl: curl -G --data-urlencode 'updated_by=Jürgen' URL."
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/status?updated_by=Jürgen", "/status?updated_by=Jane Doe", "/status?updated_by=a\tb", "/status?a=\x00", "/status/ä/b",
+        "/status?updated_by=Jürgen Doe", "/status?updated_by=a b ü", "http://status/status?updated_by=ü", "/status?a=\x7f",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_url_that_has_to_be_encoded_is_refused_with_the_way_to_do_it(
+    service: Service, target: str, encoding: str
+) -> None:
+    start = service.log.stat().st_size
+    (answer,) = answers(service, f"GET {target} HTTP/1.1\r\nHost: status\r\n\r\n".encode(encoding) + STOWAWAY)
+    assert_refused(answer)
+    assert answer.status == 400
+    assert answer.json["error"].startswith("The URL holds a character that has to be percent-encoded: ")
+    assert answer.json["error"].endswith(ENCODE)
+    assert len(service.log.read_bytes()[start:].splitlines()) == 1
+    assert target.encode(encoding) not in answer.body + service.log.read_bytes()[start:]
+    assert_unharmed(service)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GÜT /health HTTP/1.1", "GET  /health HTTP/1.1", "GET /health  HTTP/1.1", "GET /health HTTP/ü", "GET /hü b", "GET ü",
+        "GET * HTTP/1.1", "GET /ü HTTP/2.0", "GET\t/health HTTP/1.1", "get /ü HTTP/1.1", "\x16\x03ü", "GET ü HTTP/1.1",
+        "GET /health HTTP/1.1\r\nX-ü: a",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_otherwise_is_not_said_to_need_encoding(service: Service, line: str) -> None:
+    (answer,) = answers(service, f"{line}\r\nHost: status\r\n\r\n".encode())
+    assert answer.json["error"] == "This is not a request as HTTP/1.1 has it."
+
+
+@pytest.mark.parametrize("mark", ['"', "{a,b}", "|", "^", "\\", "<>", "%zz", "'", "%", "[", "`"])
+def test_a_mark_that_curl_sends_as_it_is_means_itself(service: Service, mark: str) -> None:
+    report = {"server_group": "mark", "host": "h-01", "status": "synced", "updated_by": mark.strip("{}")}
+    requests.post(f"{service.url}/status/pipeline", json=report, timeout=10).raise_for_status()
+    (answer,) = answers(service, f"GET /status?updated_by={mark} HTTP/1.1\r\nHost: s\r\n\r\n".encode())
+    assert [row["host"] for row in answer.json] == (["h-01"] if mark != "{a,b}" else [])
+
+
+def test_the_way_to_encode_a_url_works(service: Service) -> None:
+    report = {"server_group": "encoded", "host": "h-01", "status": "synced", "updated_by": "Jürgen"}
+    requests.post(f"{service.url}/status/pipeline", json=report, timeout=10).raise_for_status()
+    command = shlex.split(ENCODE.removeprefix("With curl: ").replace("URL.", f"{service.url}/status"))
+    done = subprocess.run([*command, "-sS"], check=True, capture_output=True)
+    assert [row["updated_by"] for row in json.loads(done.stdout)] == ["Jürgen"]
 
 
 def test_a_refusal_is_logged_without_what_was_sent_and_names_no_program(service: Service) -> None:

@@ -1,5 +1,6 @@
 """Tokens over real processes: made by one, they hold in every other at once, and nothing prints them."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 
@@ -26,13 +28,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
-def flask(store: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def flask(store: Path | str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command of an operator, in the folder of the project."""
     settings = {"PATH": os.environ["PATH"], "STATUS_STORE": str(store), **environment}
     return subprocess.run(
         [sys.executable, "-m", "flask", "token", *arguments],
         cwd=ROOT, env=settings, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def made_store(folder: Path) -> Path:
+    """An empty store, as a service leaves it."""
+    (folder / "status.json").write_text("{}")
+    return folder / "status.json"
 
 
 def made(service: Service, *arguments: str) -> str:
@@ -89,7 +97,7 @@ def test_no_secret_is_printed_or_kept(service: Service) -> None:
 
 
 def test_the_command_says_what_is_wrong_and_leaves_no_trace(tmp_path: Path) -> None:
-    store = tmp_path / "status.json"
+    store = made_store(tmp_path)
     for arguments, said in (
         (["create", "--label", "a", "--scope", "read", "--expires", "soon"], "Error: expires_in must be"),
         (["create", "--label", "a", "--scope", "read", "--group", "a/b"], "Error: groups must be"),
@@ -104,6 +112,85 @@ def test_the_command_says_what_is_wrong_and_leaves_no_trace(tmp_path: Path) -> N
         assert done.stdout == ""
     assert not list(tmp_path.glob("*.tokens*"))
     assert flask(store, "list").stdout.split()[:2] == ["id", "label"]
+
+
+KEYRING = json.dumps({"version": "1", "key": "0" * 64, "tokens": {}})
+CREATE = ["create", "--label", "a", "--scope", "pipeline"]
+
+
+@pytest.mark.parametrize("arguments", [CREATE, ["list"], ["revoke", "0123"]], ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize("mistyped", ["none/of/these/status.json", "status.jsn", ".", "status.json/status.json"])
+def test_a_store_that_no_service_made_is_refused_and_nothing_is_made(
+    tmp_path: Path, mistyped: str, arguments: list[str]
+) -> None:
+    made_store(tmp_path)
+    done = flask(tmp_path / mistyped, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: There is no store at {tmp_path / mistyped}: no service has made one there." in done.stderr
+    assert "Set STATUS_STORE to what it is for the service, or start the service once." in done.stderr
+    assert ("--new" in done.stderr) is (arguments == CREATE)
+    assert [path.name for path in tmp_path.rglob("*")] == ["status.json"]
+
+
+def test_without_a_setting_it_is_the_store_of_the_image_that_is_refused() -> None:
+    if Path("/data").exists():
+        pytest.skip("/data is there on this machine")
+    done = flask("", *CREATE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no store at /data/status.json" in done.stderr
+    assert not Path("/data").exists()
+
+
+@pytest.mark.parametrize("left", ["status.json", "status.json.journal", "status.json.tokens"])
+def test_a_store_is_one_by_any_file_that_a_service_makes(tmp_path: Path, left: str) -> None:
+    """A file that was taken away is no reason to make another store in its place without a word."""
+    (tmp_path / left).write_text({"status.json": "{}", "status.json.tokens": KEYRING}.get(left, ""))
+    assert flask(tmp_path / "status.json", *CREATE).returncode == 0
+
+
+def test_a_store_is_made_with_its_first_token_where_that_is_wanted(tmp_path: Path, database: str) -> None:
+    settings = {"STATUS_AUTH": "writes"}
+    for number, store in enumerate([str(tmp_path / "new" / "status.json"), database]):
+        assert flask(store, *CREATE).returncode == 1
+        done = flask(store, *CREATE, "--new")
+        assert done.returncode == 0, done.stderr
+        assert flask(store, *CREATE, "--new").returncode == 0, "it is there by now, and that is no harm"
+        assert len(flask(store, "list").stdout.splitlines()) == 3
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with running(folder, environment={**settings, "STATUS_STORE": store}) as service:
+            assert requests.get(f"{service.url}/ready", timeout=10).status_code == 200
+            assert requests.get(f"{service.url}/status", timeout=10).json() == []
+            assert report(service, done.stdout.strip()) == 201
+
+
+def test_each_command_names_the_store_behind_a_link(tmp_path: Path) -> None:
+    store = made_store(tmp_path)
+    (tmp_path / "link.json").symlink_to(store)
+    created = flask(tmp_path / "link.json", *CREATE)
+    assert re.fullmatch(f"Token [0-9a-f]{{12}} is made in {store}; keep it now, .*\n", created.stderr)
+    assert re.fullmatch(r"gst_\w+\n", created.stdout)
+    listed = flask(tmp_path / "link.json", "list")
+    assert listed.stderr == f"The tokens in {store}:\n"
+    token_id = created.stdout.split("_")[1]
+    revoked = flask(tmp_path / "link.json", "revoke", token_id)
+    assert (revoked.stdout, revoked.stderr) == ("", f"Token {token_id} in {store} is revoked.\n")
+
+
+def test_a_database_is_named_without_its_login_and_one_without_a_store_is_refused_as_it_is(database: str) -> None:
+    url = database.replace("//postgres@", "//postgres:much-too-secret@")
+    with psycopg.connect(database) as connection:
+        ((name, schema),) = connection.execute("SELECT current_database(), current_schema()").fetchall()
+        for arguments in (CREATE, ["list"], ["revoke", "0123"]):
+            done = flask(url, *arguments)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"There is no store at the PostgreSQL database {name}, schema {schema}: no " in done.stderr
+            assert "secret" not in done.stderr
+            tables = "SELECT FROM information_schema.tables WHERE table_schema = current_schema()"
+            assert connection.execute(tables).fetchall() == []
+    done = flask(url, *CREATE, "--new")
+    assert f" is made in the PostgreSQL database {name}, schema {schema}; keep it now" in done.stderr
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.parametrize("secret", ["too-short", "with a space in the middle", "x" * 30 + ",y"])

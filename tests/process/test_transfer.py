@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 import requests
 
+from tests.postgres import fresh_schema
 from tests.process.service import ROOT, Service, running
 
 ADMIN_TOKEN = "an-admin-token-of-the-tests"
 AUTH = {"STATUS_AUTH": "writes", "STATUS_ADMIN_TOKEN": ADMIN_TOKEN}
+NUMBERS = "servers 2, history entries 5, tokens 1."
 READINGS = (
     "/status",
     "/history?limit=1000",
@@ -47,6 +50,11 @@ def readings(service: Service) -> list[Any]:
     return [requests.get(f"{service.url}{path}", timeout=10).json() for path in READINGS]
 
 
+def contents(store: Path) -> dict[str, bytes]:
+    """Each file of a store."""
+    return {path.name: path.read_bytes() for path in store.parent.glob("status*")}
+
+
 def filled(folder: Path) -> tuple[Path, str, list[Any]]:
     """The store of a service that ran, a token of it, and what it answered."""
     folder.mkdir()
@@ -67,9 +75,11 @@ def test_a_service_goes_on_in_a_database_and_back_in_a_file_as_if_nothing_were(t
     back.mkdir()
     done = flask("copy", store, database)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "All is there and equal: servers 2, history entries 5, tokens 1.\n"
+    assert done.stdout.startswith("All is there and equal, in the PostgreSQL database ")
+    assert done.stdout.endswith(f": {NUMBERS}\n")
     done = flask("copy", database, back / "status.json")
     assert done.returncode == 0, done.stderr
+    assert done.stdout == f"All is there and equal, in {back / 'status.json'}: {NUMBERS}\n"
     for folder, environment in ((tmp_path / "two", {"STATUS_STORE": database}), (back, dict[str, str]())):
         folder.mkdir(exist_ok=True)
         with running(folder, environment={**AUTH, **environment}) as service:
@@ -85,12 +95,18 @@ def test_a_dump_is_secret_and_comes_back_by_a_file_and_by_a_pipe(tmp_path: Path,
     dump, two = tmp_path / "dump.jsonl", tmp_path / "two"
     dump.write_text("of yesterday")
     dump.chmod(0o644)
-    assert flask("export", dump, store=store).returncode == 0
+    done = flask("export", dump, store=store)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"Exported from {store}: {NUMBERS}\n", "")
     assert dump.stat().st_mode & 0o777 == 0o600
     kinds = [json.loads(line)["kind"] for line in dump.read_text().splitlines()]
     assert kinds == ["store", *["server"] * 2, *["entry"] * 5, "keyring", "end"]
-    assert flask("export", "-", store=store).stdout == dump.read_text()
-    assert flask("import", dump, store=database).returncode == 0
+    done = flask("export", "-", store=store)
+    assert (done.returncode, done.stdout, done.stderr) == (0, dump.read_text(), f"Exported from {store}: {NUMBERS}\n")
+    assert flask("import", dump, store=database).stdout.startswith("All is there and equal, in the PostgreSQL ")
+    for its_own in (store, database):
+        again = flask("import", dump, store=its_own)
+        assert again.stdout.startswith("All was there before and is equal, in ")
+        assert again.stdout.endswith(f": {NUMBERS}\n")
     two.mkdir()
     assert flask("import", "-", store=two / "status.json", given=dump.read_text()).returncode == 0
     assert flask("export", "-", store=database).stdout.splitlines()[1:] == dump.read_text().splitlines()[1:]
@@ -137,9 +153,10 @@ def test_lines_that_were_moved_are_named(tmp_path: Path, dumped: list[str]) -> N
 
 def test_what_cannot_be_copied_is_said_in_a_sentence(tmp_path: Path) -> None:
     store, other = tmp_path / "status.json", tmp_path / "other.json"
+    store.write_text("{}")
     for arguments, said in (
         ([store, other], "There is nothing to copy"),
-        ([store, "mysql://user:much-too-secret@host/db"], "There is nothing to copy"),
+        ([store, "mysql://user:much-too-secret@host/db"], "begins with postgresql://"),
         (["mysql://user:much-too-secret@host/db", other], "begins with postgresql://"),
         (["postgresql://user:much-too-secret@127.0.0.1:1/db", other], "The database refuses connections"),
     ):
@@ -148,6 +165,84 @@ def test_what_cannot_be_copied_is_said_in_a_sentence(tmp_path: Path) -> None:
         assert said in done.stderr
         assert "Traceback" not in done.stderr
         assert "secret" not in done.stderr
+
+
+def test_what_no_service_made_is_not_read_and_nothing_is_made(tmp_path: Path, database: str) -> None:
+    for nowhere, name in ((tmp_path / "none" / "status.json", str(tmp_path)), (database, "the PostgreSQL database ")):
+        for done in (
+            flask("copy", nowhere, tmp_path / "target" / "status.json"),
+            flask("export", tmp_path / "dump.jsonl", store=nowhere),
+            flask("export", "-", store=nowhere),
+        ):
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"Error: There is no store at {name}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_is_not_copied_into_itself_however_it_is_spelled(tmp_path: Path, database: str) -> None:
+    store, _token, _readings = filled(tmp_path / "one")
+    (tmp_path / "folder").symlink_to(store.parent)
+    (tmp_path / "link.json").symlink_to(store)
+    before = contents(store)
+    spellings: list[Path | str] = [store, os.path.relpath(store, ROOT), f"{store.parent}/../one/./status.json"]
+    spellings += [tmp_path / "folder" / "status.json", tmp_path / "link.json", f"{store}.lock", f"{store}.tokens"]
+    for spelling in spellings:
+        done = flask("copy", store, spelling)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"Error: Both are one store, that at {store}: it cannot be copied into itself." in done.stderr
+    assert contents(store) == before
+    assert flask("copy", store, database).returncode == 0
+    for spelling in (database, f"{database}&connect_timeout=2", database.replace("postgresql://", "postgres://")):
+        done = flask("copy", database, spelling)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Error: Both are one store, that at the PostgreSQL database " in done.stderr
+
+
+def test_another_schema_and_a_copy_of_the_folder_are_other_stores(
+    tmp_path: Path, database: str, database_server: str
+) -> None:
+    store, _token, _readings = filled(tmp_path / "one")
+    assert flask("copy", store, database).returncode == 0
+    with fresh_schema(database_server) as other:
+        assert flask("copy", database, other).stdout.startswith("All is there and equal, in ")
+        assert flask("copy", database, other).stdout.startswith("All was there before and is equal, in ")
+    shutil.copytree(store.parent, tmp_path / "two")
+    assert flask("copy", store, tmp_path / "two" / "status.json").stdout.startswith("All was there before")
+
+
+def test_a_dump_is_written_over_no_file_of_the_store_nor_read_from_one(tmp_path: Path) -> None:
+    store, _token, _readings = filled(tmp_path / "one")
+    (tmp_path / "link.json").symlink_to(store)
+    before = contents(store)
+    files = [
+        store,
+        tmp_path / "link.json",
+        *(Path(f"{store}.{end}") for end in ("journal", "history", "tokens", "lock")),
+    ]
+    for file in files:
+        for command in ("export", "import"):
+            done = flask(command, file, store=store)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"Error: {file} is a file of the store itself, and no place for a dump" in done.stderr
+    assert contents(store) == before
+    assert "Line 1 of the dump is wrong: " in flask("import", "-", store=store, given=store.read_text()).stderr
+
+
+def test_a_dump_that_cannot_be_written_is_called_a_dump_and_what_is_missing_is_named(tmp_path: Path) -> None:
+    store = tmp_path / "status.json"
+    store.write_text("{}")
+    dump = tmp_path / "nowhere" / "dump.jsonl"
+    for path, said in (
+        (dump, f"The dump {dump} cannot be written: there is no folder {dump.parent}."),
+        (tmp_path, f"The dump {tmp_path} cannot be written: that is no file."),
+        ("/", "The dump / cannot be written: that is no file."),
+        ("/dev/null", "The dump /dev/null cannot be written: that is no file. For - it goes to the output."),
+        ("/proc/dump.jsonl", "The dump dump.jsonl cannot be written: "),
+    ):
+        done = flask("export", path, store=store)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"Error: {said}" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"status.json", "status.json.lock"}
 
 
 def test_a_terminal_shows_how_far_it_is(tmp_path: Path, dumped: list[str]) -> None:

@@ -139,6 +139,14 @@ def test_a_head_has_the_headers_of_the_get_and_no_body(service: Service, connect
         assert headed.headers["ETag"] == got.headers["ETag"], path
 
 
+def test_a_deletion_is_answered_with_a_head_alone(service: Service, connection: HTTPConnection) -> None:
+    requests.post(service.url + "/status/pipeline", json=json.loads(report("gone")), timeout=10).raise_for_status()
+    connection.request("DELETE", "/status/wire/gone")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (204, b"")
+    assert not {"content-type", "content-length", "transfer-encoding"} & {name.lower() for name in answer.headers}
+
+
 def test_one_connection_takes_many_requests_good_and_bad(connection: HTTPConnection) -> None:
     kept = connection.sock
     answers = []

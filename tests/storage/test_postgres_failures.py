@@ -183,5 +183,6 @@ def test_hosts_that_do_not_answer_are_given_up_in_time_and_asked_after_the_one_t
         for use in (store.snapshot, lambda: put(store, server("a/x"))):
             in_vain(use, LIMIT / 2)  # as it may have waited for another
         began = time.monotonic()
-        at_once(*[lambda: count(store, "a/x"), store.check, store.snapshot] * 4)
+        uses: list[Callable[[], object]] = [lambda: count(store, "a/x"), store.check, store.snapshot]
+        at_once(*uses * 4)
         assert time.monotonic() - began < 1

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from domain.dump import Thing
 from domain.errors import Invalid
-from storage import open_tokens
+from storage import open_tokens, site_of
 from storage.verify import verify
 from tests.storage.records import note, opened, put, server, token, told
 from transfer import BATCH, Place, compare, contents, fill
@@ -20,9 +20,9 @@ SERVERS = BATCH + 100
 
 @contextlib.contextmanager
 def place(where: Path | str) -> Iterator[Place]:
-    tokens = open_tokens(SecretStr(str(where)) if "://" in str(where) else Path(where))
-    with contextlib.closing(opened(where)) as store, contextlib.closing(tokens):
-        yield Place(store, tokens)
+    given = SecretStr(str(where)) if "://" in str(where) else Path(where)
+    with contextlib.closing(opened(where)) as store, contextlib.closing(open_tokens(given)) as tokens:
+        yield Place(store, tokens, site_of(given))
 
 
 def read(where: Path | str) -> list[Thing]:

@@ -1,6 +1,7 @@
 """GET /metrics: exact series, for the fleet and for what the service did."""
 
 import gzip
+import resource
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_every_metric_says_what_it_is(api: Api) -> None:
     contract = Path("docs/API.md").read_text().partition("| metric | type |")[2]
     types = [line.split("|")[1:3] for line in contract.splitlines() if line.startswith("| gitops_")]
     expected = {(name.strip(), kind.strip()) for names, kind in types for name in names.split(",")}
-    assert len(expected) == 14
+    assert len(expected) >= 15
     for name, kind in expected:
         assert f"# TYPE {name} {kind}\n" in text
         assert f"# HELP {name} " in text
@@ -224,6 +225,45 @@ def test_a_store_out_of_order_is_said_and_shows_no_servers_until_it_is_mended(ap
     api.store.write_bytes(whole)
     assert scraped(api)[("gitops_store_ready",)] == 1
     assert of_servers(api) != {}
+
+
+def test_a_scrape_writes_nothing_and_tells_of_the_write_that_failed_until_one_succeeds(api: Api) -> None:
+    ready = ("gitops_store_ready",)
+    api.pipeline()
+    folder = api.store.parent
+    before = {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())}
+    assert [scraped(api)[ready] for _ in range(3)] == [1, 1, 1]
+    assert {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())} == before
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_024, hard))
+    try:
+        assert api.pipeline(validation_message="x" * 4_000).status == 503
+        assert scraped(api)[ready] == 0
+        assert api.get("/ready").status == 503
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert scraped(api)[ready] == 1
+    assert api.get("/ready").status == 200
+
+
+def test_the_problems_of_each_group_are_counted_to_0(api: Api) -> None:
+    def problems() -> Series:
+        return {key[1:]: value for key, value in scraped(api).items() if key[0] == "gitops_group_problems"}
+
+    assert problems() == {}
+    for group, host, status in (
+        ("a", "x", "failed"),
+        ("a", "y", "out_of_sync"),
+        ("a", "z", "synced"),
+        ("b", "x", "synced"),
+    ):
+        api.pipeline(server_group=group, host=host, status=status)
+    assert problems() == {("server_group=a",): 2, ("server_group=b",): 0}
+    api.pipeline(server_group="a", host="x", status="synced")
+    api.delete("/status/a/y")
+    assert problems() == {("server_group=a",): 0, ("server_group=b",): 0}
+    api.delete("/status/b/x")
+    assert problems() == {("server_group=a",): 0}
 
 
 def test_the_version_is_told(api: Api) -> None:

@@ -1,0 +1,17 @@
+"""Where a database is: the same one by whichever host, user and spelling of the URL it is reached."""
+
+from contextlib import closing
+
+from storage.postgres.database import Database
+from storage.site import Site
+
+_LOOK = "SELECT pg_postmaster_start_time(), current_database(), current_schema(), to_regclass('servers')::oid"
+
+
+def database_site(url: str) -> Site:
+    """The site of a URL. Raises Unavailable where the database cannot be asked."""
+    with closing(Database(url)) as database:
+        ((started, name, schema, table),) = database.rows(_LOOK)
+    site = (started, name, table or schema)
+    called = f"the PostgreSQL database {name}" + (f", schema {schema}" if schema != "public" else "")
+    return Site(called, site, frozenset([site]), table is not None)

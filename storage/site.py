@@ -1,0 +1,39 @@
+"""Where a store is, or may be: what people call it, and what tells it from others. Looking makes nothing."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.files import explained
+
+BESIDE = ("journal", "history", "tokens", "lock", "tmp", "journal.tmp", "tokens.tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place for a store, however its path or URL was spelled."""
+
+    name: str  # for people, without what is secret in a URL
+    id: Hashable
+    own: frozenset[Hashable]  # the id, and those of the files beside that belong to the store
+    is_made: bool  # whether a service has made a store there
+
+
+def file_id(path: Path) -> Hashable:
+    """What tells a file from others, also where it is not there yet: its name in its folder, behind all links."""
+    path = path.resolve()
+    try:
+        folder = path.parent.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return str(path)
+    return folder.st_dev, folder.st_ino, path.name
+
+
+def file_site(path: Path) -> Site:
+    """The site of a path. Raises Unavailable where nobody may look."""
+    path = path.resolve()
+    beside = {ending: path.with_name(f"{path.name}.{ending}") for ending in BESIDE}
+    with explained(path, "read"):
+        is_made = path.is_file() or (not path.exists() and any(beside[one].is_file() for one in ("journal", "tokens")))
+        own = map(file_id, [path, path.with_suffix(".v1.json"), *beside.values()])
+        return Site(str(path), file_id(path), frozenset(own), is_made)
