@@ -16,6 +16,8 @@ from pathlib import Path
 import requests
 
 from bench import programs
+from bench.agent import agent_files
+from bench.board import board
 from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, past_entries, rate, reports_beside
 from bench.postgres import postgres_readings, postgres_replicas, postgres_reports
 from bench.table import ROUNDS, Row, ratio
@@ -154,6 +156,23 @@ def sums(folder: Path) -> Iterator[Row]:
             yield Row(what, 5, statistics.median(took), "ms", is_most=True)
 
 
+def scrapes(folder: Path) -> Iterator[Row]:
+    """The metrics of 10,000 servers right after a change, against the board of them then."""
+    fleet, metrics = list[float](), list[float]()
+    with programs.service(folder) as service, requests.Session() as session:
+        fill(service.url, 10_000)
+        for number in range(10 * ROUNDS):
+            for path, taken in (("/status", fleet), ("/metrics", metrics)):
+                report = {"server_group": "group-0", "host": "host-0", "changed_files": [f"{path}{number}"]}
+                session.post(f"{service.url}/status/cron", json=report, timeout=60).raise_for_status()
+                started = time.perf_counter()
+                session.get(f"{service.url}{path}", timeout=60).raise_for_status()
+                taken.append(1_000 * (time.perf_counter() - started))
+    measured = statistics.median(ours / theirs for ours, theirs in zip(metrics, fleet, strict=True))
+    note = f"{statistics.median(metrics):,.0f} ms, the board {statistics.median(fleet):,.0f} ms"
+    yield Row("GET /metrics of 10,000 servers right after a change / GET /status", 10, measured, note, is_most=True)
+
+
 def history(folder: Path) -> Iterator[Row]:
     """The history of one host, once the first reading has made each worker's index."""
     entries, hosts, taken = 1_000_000, 10_000, list[float]()
@@ -174,7 +193,10 @@ def history(folder: Path) -> Iterator[Row]:
 ON_POSTGRES = (postgres_reports, postgres_readings, postgres_replicas)
 PARTS = {
     part.__name__: part
-    for part in (stored_reports, obvious, tokens, herds, peers, readings, sums, history, *ON_POSTGRES)
+    for part in (
+        *(stored_reports, obvious, tokens, herds, peers, readings, sums, scrapes, history),
+        *(board, agent_files, *ON_POSTGRES),
+    )
 }
 
 

@@ -68,7 +68,7 @@ class JsonFileStore:
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
         self._paid = 0.0  # the seconds of checkpoints that are counted in it
         self._timer: threading.Timer | None = None
-        self._has_failed = False  # to write, and no check has tried since
+        self._has_failed = False  # to write, and no check that wrote has succeeded since
 
     def _beside(self, ending: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{ending}")
@@ -99,10 +99,10 @@ class JsonFileStore:
             with explained(self._path, "written"):
                 look_for_room(self._path.parent, PROBE_BYTES)
             return
-        with self._locked(), self._writing():
+        with self._remembered(), self._locked(), explained(self._path, "written"):
             write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
-            self._has_failed = False
+        self._has_failed = False
 
     def journal_size(self) -> int:
         with suppress(OSError):
@@ -128,7 +128,8 @@ class JsonFileStore:
             self._checkpoint(starts_anew=True)
 
     def _commit(self, take: Take) -> Sequence[Answer]:
-        return self._write(lambda fleet: fleet.decided(take()))
+        with self._remembered():
+            return self._write(lambda fleet: fleet.decided(take()))
 
     def _write(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> Sequence[Answer]:
         started, replica = time.monotonic(), self._replica
@@ -138,7 +139,7 @@ class JsonFileStore:
                 self._keep_version_1()
             if replica.is_foreign or not replica.journal.is_usable:
                 self._checkpoint()
-            with self._writing():
+            with explained(self._path, "written"):
                 with replica.memory:  # a reader who finds an edited file comes before the decision, or after its line
                     line, answers = decided(replica.fleet)
                     if line.revision == replica.fleet.revision:
@@ -187,6 +188,7 @@ class JsonFileStore:
 
     def _checkpoint_in(self, seconds: float, error: Unavailable | None = None) -> None:
         if error:
+            self._has_failed = True
             logger.warning("%s What was reported is safe in its journal.", error)
         if not self._timer:
             self._timer = threading.Timer(seconds, self._checkpoint_late)
@@ -213,7 +215,7 @@ class JsonFileStore:
         started, replica = time.monotonic(), self._replica
         with replica.memory:
             snapshot, pending, known = replica.fleet.snapshot(), list(replica.fleet.pending), replica.files
-        with self._writing():
+        with explained(self._path, "written"):
             if pending:
                 self._history.append(pending)
             with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
@@ -246,11 +248,10 @@ class JsonFileStore:
             sync_folder(self._path.parent)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """What the system refuses is said, and remembered for the next check."""
+    def _remembered(self) -> Iterator[None]:
+        """What fails here makes the next check one that writes: only that tells whether it is over."""
         try:
-            with explained(self._path, "written"):
-                yield
+            yield
         except Unavailable:
             self._has_failed = True
             raise
@@ -263,7 +264,6 @@ class JsonFileStore:
                 try:
                     self._lock.acquire()
                 except filelock.Timeout:
-                    self._has_failed = True
                     raise Unavailable(
                         f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
                     ) from None

@@ -1,10 +1,12 @@
 """The law of the house (docs/ARCHITECTURE.md), read from the code itself."""
 
 import ast
+import contextlib
+import functools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,7 @@ def sources() -> list[Path]:
 FILES = pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 
 
+@functools.cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
@@ -115,26 +118,30 @@ def test_the_agent_needs_the_standard_library_only(path: Path) -> None:
     assert set(imported(tree(path))) <= sys.stdlib_module_names | {"agent"}
 
 
-# What others wrote is loaded once, and each of ours in a process of its own.
-FIRST = """
-import os, sys
-import flask, gunicorn.app.wsgiapp, orjson, prometheus_client, psycopg, pydantic, filelock
-children = {}
-for module in sys.argv[1:]:
-    if not (child := os.fork()):
-        __import__(module)
-        os._exit(0)
-    children[child] = module
-failed = [children[child] for child, status in (os.wait() for _ in children) if status]
-sys.exit(" ".join(failed) or None)
-"""
-
-
 def test_every_file_can_be_the_first_that_is_imported() -> None:
-    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources()]
-    ours = [module for module in modules if not module.startswith("gunicorn")]
-    done = subprocess.run([sys.executable, "-c", FIRST, *ours], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    """As there is no circle: whichever is first, those that it needs are whole before it goes on."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sources()
+    }
+    needed = {module: set(needs(path, modules)) for module, path in modules.items()}
+    assert needed["app"] >= {"access", "storage", "domain.errors", "web.about"}
+    with contextlib.suppress(StopIteration):
+        while needed:
+            module = next(module for module, needs in needed.items() if not needs & needed.keys())
+            del needed[module]
+    assert not needed, "in a circle, or behind one"
+
+
+def needs(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    """The modules of ours that one imports when it is imported itself."""
+    for node in tree(path).body:
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{name.name}" for name in node.names}
+            yield from names & modules.keys()
+            if node.module in modules and not names <= modules.keys():
+                yield node.module
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "domain").rglob("*.py")), ids=lambda path: path.name)
@@ -169,6 +176,17 @@ def test_no_test_imports_another() -> None:
     files = {name: text for name, text in python_files().items() if name.startswith("tests/")}
     assert len(files) > 100
     assert not [name for name, text in files.items() if re.search(r"^from tests\.(\w+\.)*test_", text, re.MULTILINE)]
+
+
+def test_no_test_asserts_how_long_something_takes() -> None:
+    """A machine may be busy. What is to be quick is a ratio in bench/; what must end is let go only after it has ended."""
+    stopwatch = re.compile(
+        r"(monotonic|perf_counter|process_time)(_ns)?\(\) ?-|\btime\(\) - [a-z]|performance\.now\(\) ?-"
+        r"|assert .*\b(took|elapsed|taken)\b.* < |mark\.timeout\(\d\d?\)"
+    )
+    assert stopwatch.search("assert time.monotonic() - began < 2")
+    files = {name: text for name, text in python_files().items() if name.startswith("tests/")}
+    assert not [name for name, text in files.items() if name != "tests/test_law.py" and stopwatch.search(text)]
 
 
 @FILES

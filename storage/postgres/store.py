@@ -70,7 +70,7 @@ class PostgresStore:
         self._revision = 0  # the last that this process gave
         self._oldest = oldest
         self._committed = committed
-        self._has_failed = False  # to write, and no check has tried since
+        self._has_failed = False  # to write, and no check that wrote has succeeded since
 
     def get(self, key: str) -> Server | None:
         with self._replica.read() as known:

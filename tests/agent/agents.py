@@ -1,9 +1,10 @@
 """The agent as an operator has it: a process of its own, beside real git and a real service."""
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -73,6 +74,20 @@ def git(folder: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def noted_git(agent: Agent) -> Callable[[], list[str]]:
+    """From now on, note how the agent calls git; gives what it called since this was last asked."""
+    notes, program = agent.folder / "git-calls", agent.folder / "bin/git"
+    write(agent.folder, {"bin/git": f'#!/bin/sh\necho "$3" >> "{notes}"\nexec "{shutil.which("git")}" "$@"\n'})
+    program.chmod(0o755)
+
+    def calls() -> list[str]:
+        noted = notes.read_text().split()
+        notes.unlink()
+        return noted
+
+    return calls
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

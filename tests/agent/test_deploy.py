@@ -3,7 +3,6 @@
 import json
 import re
 import stat
-import time
 
 import pytest
 
@@ -24,13 +23,11 @@ def test_the_first_run_makes_everything_alone_and_reports_it(host: Stack) -> Non
     assert row["validation_message"] == "make gitopsAll succeeded."
 
 
-def test_a_second_run_makes_nothing_repeats_the_report_and_takes_less_than_a_second(host: Stack) -> None:
+def test_a_second_run_makes_nothing_and_repeats_the_report(host: Stack) -> None:
     host.deploy()
     host.made()
     row, state = host.board(), (host.folder / f"state/servers/{host.group}/h1/deploy.json").read_text()
-    began = time.monotonic()
     done = host.deploy()
-    assert time.monotonic() - began < 1
     assert (done.returncode, host.made()) == (0, [])
     again = host.board()
     for field in ("timestamp", "last_pipeline_run"):

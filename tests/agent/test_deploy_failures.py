@@ -3,13 +3,13 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.agent.agents import git
 from tests.agent.stack import Stack
+from tests.process.service import has_ended
 
 
 def test_a_checksum_advances_only_after_its_make_succeeded(host: Stack) -> None:
@@ -150,12 +150,10 @@ def test_what_was_edited_here_is_not_overwritten(host: Stack) -> None:
 def test_a_pull_has_its_time_limit(host: Stack) -> None:
     host.configure(gitTimeout=1)
     slow = host.folder / "bin/git-upload-pack"
-    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.write_text("#!/bin/sh\nexec sleep 1000\n")
     slow.chmod(0o755)
     git(host.remote.clone, "config", "remote.origin.uploadpack", str(slow))
-    began = time.monotonic()
     assert host.deploy().returncode == 2
-    assert time.monotonic() - began < 10
     assert host.board()["validation_message"] == "git pull took too long and was ended."
 
 
@@ -186,22 +184,18 @@ def test_without_a_clone_it_says_so_and_reports_it(host: Stack) -> None:
 
 def test_a_make_that_takes_too_long_is_ended_with_all_that_it_started(host: Stack) -> None:
     host.configure(makeTimeout=1)
-    host.on_up("", f'echo $$ > "{host.folder}/pid"; sleep 60')
+    host.on_up("", f'echo $$ > "{host.folder}/pid"; sleep 1000')
     assert host.deploy().returncode == 1
     assert host.board()["validation_message"].startswith("make gitopsAll took too long and was ended")
-    pid = (host.folder / "pid").read_text().strip()
-    status = Path(f"/proc/{pid}/stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    assert has_ended(int((host.folder / "pid").read_text()))
 
 
 def test_a_program_that_make_leaves_behind_holds_nothing_up(host: Stack) -> None:
-    host.on_up("", f'setsid sleep 60 & echo $! > "{host.folder}/pid"')
-    began = time.monotonic()
+    host.on_up("", f'setsid sleep 1000 & echo $! > "{host.folder}/pid"')
     assert host.deploy().returncode == 0
-    assert time.monotonic() - began < 20
-    pid = (host.folder / "pid").read_text().strip()
-    assert "sleep" in Path(f"/proc/{pid}/cmdline").read_text(), "it may be the very thing that was deployed"
-    os.kill(int(pid), signal.SIGKILL)
+    pid = int((host.folder / "pid").read_text())
+    assert not has_ended(pid), "it may be the very thing that was deployed"
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_no_make_is_a_sentence(host: Stack) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import requests
@@ -95,17 +94,3 @@ def test_a_folder_that_somebody_else_uses_is_left_alone(tmp_path: Path) -> None:
         assert scrape(service)[STORED] == 1
         assert service.stop() == 0
     assert list(other.iterdir()) == []
-
-
-def test_ten_thousand_servers_are_scraped_in_under_a_second_also_right_after_a_change(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        for first in range(0, 10_000, 1_000):
-            report(service, *[f"host-{number:05}.example.com" for number in range(first, first + 1_000)])
-        taken = list[float]()
-        for number in range(4):
-            report(service, f"host-{number:05}.example.com")
-            started = time.perf_counter()
-            answer = requests.get(service.url + "/metrics", timeout=20)
-            taken.append(time.perf_counter() - started)
-        assert len(series(answer.text)) > 90_000
-        assert min(taken) < 1, taken  # the quickest: other tests may have had the machine meanwhile

@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -135,13 +135,15 @@ def test_promtool_finds_nothing_in_the_metrics(service: Service) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
-def test_prometheus_reads_what_the_service_says(prometheus: Prometheus) -> None:
+def test_prometheus_reads_what_the_service_says(service: Service, prometheus: Prometheus) -> None:
     wait_until(lambda: bool(prometheus.values("gitops_server_problem")), "it has scraped")
     assert prometheus.values("gitops_server_problem") == {"web-01": 1, "web-02": 0}
     assert prometheus.values('gitops_server_status{status="failed"} == 1') == {"web-01": 1}
     assert prometheus.values("sum by (host) (gitops_server_status)") == {"web-01": 1, "web-02": 1}
-    now = time.time()
-    assert prometheus.values("gitops_server_last_check_timestamp_seconds")["web-02"] == pytest.approx(now, abs=30)
+    checked = datetime.fromisoformat(
+        requests.get(f"{service.url}/status/web/web-02", timeout=20).json()["last_cron_check"]
+    )
+    assert prometheus.values("gitops_server_last_check_timestamp_seconds") == {"web-02": checked.timestamp()}
     [found] = prometheus.get("query", query='gitops_server_problem{host="web-01"}')["result"]
     assert found["metric"]["environment"] == EVIL
     table = (ROOT / "docs/API.md").read_text().partition("\n| metric |")[2].partition("\n\n")[0]

@@ -1,4 +1,4 @@
-"""A database that others use too, and the seconds within which whoever uses it has an answer."""
+"""A database that others use too."""
 
 import contextlib
 import threading
@@ -8,8 +8,6 @@ import psycopg
 
 from storage import Changes, Decision, Store
 from tests.storage.records import counted, server
-
-LIMIT = 5.0
 
 
 @contextlib.contextmanager

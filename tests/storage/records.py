@@ -107,7 +107,7 @@ def files(path: Path) -> list[str]:
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what happens by itself, for as long as it may take on a slow machine."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < ends, "it never happened"
         os.sched_yield()

@@ -36,7 +36,6 @@ def state(folder: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def test_it_writes_nothing_and_waits_for_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_file, "LOCK_SECONDS", 0.0)
     path = tmp_path / "disk" / "status.json"
     path.parent.mkdir()
     store = opened(path)

@@ -204,7 +204,7 @@ def test_each_commit_that_wrote_is_measured_and_no_other(api: Api) -> None:
     api.delete("/status/web/web-01")
     api.pipeline(status="green")
     assert scraped(api)[("gitops_store_commit_duration_seconds_count",)] == 3
-    assert 0 < scraped(api)[("gitops_store_commit_duration_seconds_sum",)] < 30
+    assert scraped(api)[("gitops_store_commit_duration_seconds_sum",)] > 0
 
 
 def test_the_journal_is_as_large_as_its_file(api: Api) -> None:
