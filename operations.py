@@ -77,6 +77,8 @@ def find(store: Store, moment: Moment, query: Query, server_group: str | None = 
             raise NotFound(f"No server group {server_group[:253]!r} is known; GET /status lists all.")
     elif "server_group" in query.texts:
         servers = snapshot.of(query.texts["server_group"])
+    elif query.rights.groups:
+        servers = snapshot.of(filter(query.rights.may_in, snapshot.groups))
     else:
         servers = snapshot.records
     if not query.selects_all:

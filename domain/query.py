@@ -10,6 +10,7 @@ from domain.errors import Invalid
 from domain.freshness import Moment, computed
 from domain.server import CHOICES, NONE, Server
 from domain.times import has_lost_plus, read_when, time_text
+from domain.tokens import ANYBODY, Rights
 
 TEXT_FILTERS = (
     "server_group", "server_type", "environment", "host", "status", "pipeline_status", "drift_status",
@@ -67,11 +68,12 @@ class Query:
     limit: int | None = None
     offset: int = 0
     field: str = ""
+    rights: Rights = ANYBODY  # of whoever reads: nothing is found in groups beyond them
 
     @property
     def selects_all(self) -> bool:
         """Whether every server is wanted."""
-        return not self.texts and not self.flags and not self.ages
+        return not self.texts and not self.flags and not self.ages and not self.rights.groups
 
     @property
     def is_paged(self) -> bool:
@@ -81,6 +83,8 @@ class Query:
     def matches(self, server: Server, moment: Moment) -> bool:
         """Whether the server is wanted."""
         fields: Mapping[str, Any] = server
+        if not self.rights.may_in(server["server_group"]):
+            return False
         if any(fields[field] not in wanted for field, wanted in self.texts.items()):
             return False
         for name, bound in self.ages.items():

@@ -36,7 +36,7 @@ def apply(server: Server | None, report: Report, now: str, revision: int) -> Ser
     }
     if waited and made < (before[other_run] or ""):
         after |= {name: before[name] for name in ("status", "changed_files")}  # the other kind's are newer
-    elif report.source != "legacy":
+    if report.source != "legacy":
         after.pop("legacy", None)  # what a v1 client posted is no longer the newest
     if after["status"] != before["status"]:
         after["status_since"] = time

@@ -37,9 +37,7 @@ class Step:
         return f"{source}, by {who}" if who not in ("", source) else source
 
 
-def runs(
-    entries: Iterable[Entry], start: int, count: int, lasting: Iterable[tuple[Kind, str]] = ()
-) -> list[Run]:
+def runs(entries: Iterable[Entry], start: int, count: int, lasting: Iterable[tuple[Kind, str]] = ()) -> list[Run]:
     """The worst of each of `count` hours from `start`, equal neighbours joined.
 
     `entries` are in order and begin with the state in force. What `lasting` says holds from its time on: a history

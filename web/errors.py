@@ -1,13 +1,18 @@
-"""The one shape of every error (API.md, section 7)."""
+"""The one shape of every error (API.md, section 7), and the page that a person sees of one (section 9)."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from domain import errors
+from web.html import error_response, is_for_eyes, page
+from web.links import given_but, linker
+from web.openapi import description_of
 from web.present import json_response
+from web.requests import FORM
 
 STATUS = {
     errors.Invalid: 400,
@@ -29,10 +34,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _of_a_bug)
 
 
-def of_the_product(error: errors.StatusError) -> Response:
-    """The answer to an error of ours."""
+def of_the_product(error: errors.StatusError, groups: Sequence[str] = ()) -> Response:
+    """The answer to an error of ours; as a page it names the groups that may be read instead."""
     fields = error.fields if isinstance(error, errors.Invalid) else {}
-    response = _answer(STATUS[type(error)], error.code, str(error), fields)
+    response = _answer(STATUS[type(error)], error.code, str(error), fields, groups)
     if isinstance(error, errors.Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, errors.TooMany):
@@ -65,11 +70,39 @@ def _of_a_bug(error: Exception) -> Response:
     return _answer(500, "internal", "The service failed on this request; its log says why.")
 
 
-def _answer(status: int, code: str, sentence: str, fields: dict[str, str] | None = None) -> Response:
+def _answer(
+    status: int, code: str, sentence: str, fields: dict[str, str] | None = None, groups: Sequence[str] = ()
+) -> Response:
+    if _is_seen_by_a_person():
+        link = linker(given_but(fields or ()))
+        shown = {"status": status, "sentence": sentence, "fields": fields, "groups": groups, "link": link}
+        return error_response(page("error.html", **shown), status)
     content: dict[str, Any] = {"error": sentence, "code": code}
     if fields:
         content["fields"] = fields
     return json_response(content, status)
+
+
+def _is_seen_by_a_person() -> bool:
+    """Whether a browser asks for a page, sends the form of one, or asks for what is not there. A route of the API
+    answers everybody with JSON."""
+    if not is_for_eyes():
+        return False
+    endpoint = request.endpoint or _endpoint_of_another_method()
+    description = description_of(current_app.view_functions[endpoint]) if endpoint else None
+    if description is None:
+        return True
+    return "text/html" in description.media or (description.form is not None and request.mimetype == FORM)
+
+
+def _endpoint_of_another_method() -> str | None:
+    """What stands at the path of a request whose method is not allowed there, None where there is nothing."""
+    error, adapter = request.routing_exception, current_app.create_url_adapter(request)
+    if adapter is None or not isinstance(error, MethodNotAllowed):
+        return None
+    allowed = error.valid_methods or ()
+    endpoint: str = adapter.match(method="GET" if "GET" in allowed else next(iter(allowed)))[0]
+    return endpoint
 
 
 def _phrase(sentence: str) -> str:

@@ -4,6 +4,7 @@ from flask import Response, render_template, request
 
 from domain.reasons import length_text, plural
 from domain.verdict import KINDS, WORDS
+from web.links import linker
 from web.present import Ready, reading
 
 PAGE_MEDIA = {"text/html": "<!doctype html>…"}
@@ -19,14 +20,23 @@ def is_for_eyes() -> bool:
 
 
 def page(template: str, **values: object) -> Ready:
-    """The bytes of a page."""
-    shared = {"plural": plural, "length_text": length_text, "kinds": KINDS, "kind_words": WORDS}
-    return Ready(render_template(template, **shared, **values).encode())
+    """The bytes of a page. A page that is told no `link` has no filters to keep in its links."""
+    shared = {"plural": plural, "length_text": length_text, "kinds": KINDS, "kind_words": WORDS, "link": linker([])}
+    return Ready(render_template(template, **(shared | values)).encode())
 
 
 def page_response(ready: Ready) -> Response:
-    """The answer with a page. Nothing in it is run or loaded but our own files, whatever a client reported."""
-    response = reading(ready, "text/html")
+    """The answer with a page that a browser may ask for again."""
+    return _under_policy(reading(ready, "text/html"))
+
+
+def error_response(ready: Ready, status: int) -> Response:
+    """The answer with a page that says what is wrong; nobody keeps it."""
+    return _under_policy(Response(ready.content, status, mimetype="text/html"))
+
+
+def _under_policy(response: Response) -> Response:
+    """Nothing in a page is run or loaded but our own files, whatever a client reported."""
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     # Other sites learn nothing. Our own form needs the Origin, which a browser hides where it never sends a referrer.
     response.headers["Referrer-Policy"] = "same-origin"

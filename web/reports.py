@@ -97,9 +97,9 @@ class _Notices:
                 if (client, name) in self._told or len(self._told) >= MAX_TOLD:
                     continue
                 self._told.add((client, name))
-                logger.warning("The client %s sends the name %s, which is no field and is ignored.", client, name)
+                logger.warning('The client %s sends "%s", which is no field and is ignored.', client, name)
                 if len(self._told) == MAX_TOLD:
-                    logger.warning("No more names that are no field are logged: %d were.", MAX_TOLD)
+                    logger.warning("No more names that are no field are logged: these were %d.", MAX_TOLD)
 
 
 def _key(given: Reports) -> str:

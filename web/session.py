@@ -104,7 +104,7 @@ def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], M
         return private_json(answer)
 
     @blueprint.post("/logout")
-    @describes(Description("Take the cookie away", None, None, statuses=(303, 403), scope=None))
+    @describes(Description("Take the cookie away", None, None, statuses=(303, 403), media=PAGE_MEDIA, scope=None))
     def logout() -> Response:
         need_own_page()
         response = _redirect("/login")

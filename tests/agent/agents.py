@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.process.service import ROOT
+from tests.process.warm import Program, run
 
 AGENT = (sys.executable, "-m", "agent")
-SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,19 @@ class Agent:
 
     def __call__(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run it to its end; `env` adds to its environment, `input` is given to it, `cwd` is where it starts."""
-        environment = {**self.environment(), **options.pop("env", {})}
-        return subprocess.run(
-            [*self.program, *map(str, arguments)],
-            env=environment, capture_output=True, encoding="utf-8", timeout=SECONDS, check=False,
-            **{"cwd": self.folder, **options},
-        )  # fmt: skip
+        return run([*self.program, *map(str, arguments)], options.pop("input", None), **self._options(options))
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Start it and go on."""
-        environment = {**self.environment(), **options.pop("env", {})}
-        return subprocess.Popen(
-            [*self.program, *map(str, arguments)],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-            **{"cwd": self.folder, **options},
-        )  # fmt: skip
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **self._options(options)}
+        process: subprocess.Popen[str] = options.pop("popen")([*self.program, *map(str, arguments)], **options)
+        return process
+
+    def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """How it is started; that of the tests' own Python starts warm."""
+        environment = {**self.environment(), **given.get("env", {})}
+        popen = Program if self.program == AGENT else subprocess.Popen
+        return {"cwd": self.folder, "encoding": "utf-8", "popen": popen, **given, "env": environment}
 
     def environment(self) -> dict[str, str]:
         """What it finds in its environment."""

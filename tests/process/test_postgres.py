@@ -14,9 +14,9 @@ from tests.process.fleet import Fleet, Report, board, lost, trouble_in_history
 from tests.process.service import service_on, wait_until
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def machine() -> Iterator[Postgres]:
-    """A database of this test's own, that it may kill."""
+    """A database of these tests' own, that each may kill, and starts again."""
     with postgres_server() as machine:
         yield machine
 

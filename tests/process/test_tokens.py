@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.process.service import ROOT, Service, running
+from tests.process.warm import run
 
 ADMIN_TOKEN = "an-admin-token-of-the-tests"
 REPORT = {"server_group": "web", "host": "web-01", "status": "synced"}
@@ -31,9 +32,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def flask(store: Path | str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command of an operator, in the folder of the project."""
     settings = {"PATH": os.environ["PATH"], "STATUS_STORE": str(store), **environment}
-    return subprocess.run(
+    return run(
         [sys.executable, "-m", "flask", "token", *arguments],
-        cwd=ROOT, env=settings, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=settings, text=True,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import requests
 
 from tests.postgres import fresh_schema
 from tests.process.service import ROOT, Service, running
+from tests.process.warm import run
 
 ADMIN_TOKEN = "an-admin-token-of-the-tests"
 AUTH = {"STATUS_AUTH": "writes", "STATUS_ADMIN_TOKEN": ADMIN_TOKEN}
@@ -33,10 +34,9 @@ def flask(
     *arguments: str | Path, store: str | Path = "unused.json", given: str = "", errors: int = subprocess.PIPE
 ) -> subprocess.CompletedProcess[str]:
     """The command of an operator, in the folder of the project."""
-    return subprocess.run(
+    return run(
         [sys.executable, "-m", "flask", "store", *arguments],
-        cwd=ROOT, env={"PATH": os.environ["PATH"], "STATUS_STORE": str(store)}, text=True, check=False,
-        input=given, stdout=subprocess.PIPE, stderr=errors,
+        cwd=ROOT, env={"PATH": os.environ["PATH"], "STATUS_STORE": str(store)}, text=True, given=given, stderr=errors,
     )  # fmt: skip
 
 

@@ -74,10 +74,18 @@ def operation(chance: random.Random) -> tuple[str, str, Any]:
             "commit_sha": lambda: chance.choice(["", "abc", "def"]),
             "environment": lambda: chance.choice(["prod", "lab"]),
             "check_interval": lambda: chance.choice([60, 3_600, 0]),
-            "observed": lambda: chance.choice(["30s", "10m", START, "2026-04-26T11:00:00Z"]),
         }
         chosen = {name: value() for name, value in fields.items() if chance.random() < 0.5}
-        return {"server_group": chance.choice(GROUPS), "host": chance.choice(HOSTS), "status": "synced", **chosen}
+        waited = (
+            {"observed": chance.choice(["30s", "10m", START, "2026-04-26T11:00:00Z"])} if chance.random() < 0.2 else {}
+        )
+        return {
+            "server_group": chance.choice(GROUPS),
+            "host": chance.choice(HOSTS),
+            "status": "synced",
+            **chosen,
+            **waited,
+        }
 
     kind = chance.random()
     if kind < 0.1:

@@ -1,6 +1,7 @@
 """The service as tests of the routes call it: in this process, over a real file, with a clock that stands still."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,10 @@ class Api:
         """Any request."""
         answer = Answer(self._client.open(path, method=method, **options))
         if answer.status >= 400 and method != "HEAD":
-            assert_error_shape(answer)
+            is_page = (
+                "text/html" in str(options.get("headers")) and answer.headers["Content-Type"] != "application/json"
+            )
+            (assert_error_page if is_page else assert_error_shape)(answer)
         return answer
 
     def get(self, path: str, **headers: str) -> Answer:
@@ -113,3 +117,13 @@ def assert_error_shape(answer: Answer) -> None:
         assert all(isinstance(sentence, str) and sentence for sentence in error["fields"].values())
     if answer.status == 405:
         assert answer.headers["Allow"]
+
+
+def assert_error_page(answer: Answer) -> None:
+    """A page that names the status and says one sentence, which the pages' script looks for."""
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    text = answer.response.text
+    assert re.findall("<title>([0-9]+) .+ - GitOps Status</title>", text) == [str(answer.status)]
+    (sentence,) = re.findall('<p id="error">(.*)</p>', text)
+    assert sentence.endswith((".", "?", "!")), sentence
+    assert answer.headers["Cache-Control"] == "no-store"

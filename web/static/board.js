@@ -1,10 +1,11 @@
-// What the pages do beyond showing: times in words, search, filters, order, and a refresh that moves nothing.
+// What the pages do beyond showing: times in words, search, order, and a refresh that moves nothing.
 // They are whole without it.
+
+import { parameters } from "./filters.js";
 
 const INTERVAL = 30_000;
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const items = document.querySelector("[data-items]");
-const parameters = () => new URLSearchParams(location.search);
 
 // ---- times in words ----
 
@@ -33,10 +34,9 @@ function tellTimes(within = document) {
   }
 }
 
-// ---- search, filters and order; what they are is kept in parameters of the URL that the service ignores ----
+// ---- search and order; what they are is kept in parameters of the URL that the service ignores ----
 
 const search = document.querySelector("#search");
-const selects = all(".tools select[data-column]");
 const headers = all(".board thead th");
 const sort = document.querySelector("#sort");
 const more = document.querySelector("#more");
@@ -49,19 +49,17 @@ let known = new Map(); // the items by key, in the order shown: element, HTML as
 function item(element, place) {
   const cells = element.matches("tr") ? [...element.cells] : [element];
   const timeless = (cell) => (cell.querySelector("time") ? "" : cell.textContent.trim());
-  const text = cells.length > 1 ? cells.map(timeless).join("\n") : element.textContent;
+  const text = cells.length > 1 ? cells.map(timeless) : [element.textContent];
+  const whole = all("code[title]", element).map((commit) => commit.title); // a commit is shown cut
   const value = (cell) => cell.dataset.sort ?? cell.querySelector("time")?.dateTime ?? cell.textContent.trim();
   return {
     element,
     place,
     html: element.outerHTML,
-    text: text.toLowerCase(),
-    words: cells.length > 1 ? selects.map((select) => cellWord(cells[select.dataset.column])) : [],
+    text: [...text, ...whole].join("\n").toLowerCase(),
     values: cells.map(value),
   };
 }
-
-const cellWord = (cell) => (cell.querySelector(".status") ?? cell).textContent.trim();
 
 function keep(name, value) {
   const changed = parameters();
@@ -71,36 +69,21 @@ function keep(name, value) {
   history.replaceState(null, "", query ? `?${query}` : location.pathname);
 }
 
-const nameOf = (select) => `_${headers[select.dataset.column].dataset.name}`;
-
-function offer() {
-  selects.forEach((select, number) => {
-    const offered = [...new Set([...known.values()].map((one) => one.words[number]))].sort(ranks.compare);
-    const chosen = parameters().get(nameOf(select)) ?? "";
-    if (chosen && !offered.includes(chosen)) offered.push(chosen);
-    const same = select.options.length === offered.length + 1 && offered.every((word, at) => select.options[at + 1].value === word);
-    if (!same) select.replaceChildren(new Option("all", ""), ...offered.map((word) => new Option(word)));
-    select.value = chosen;
-  });
-}
-
 function choose() {
   const pieces = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const wanted = selects.map((select) => select.value);
   let count = 0;
   for (const one of known.values()) {
-    const matches =
-      pieces.every((piece) => one.text.includes(piece)) && wanted.every((word, at) => !word || one.words[at] === word);
+    const matches = pieces.every((piece) => one.text.includes(piece));
     count += matches;
     one.element.hidden = !matches || count > most;
   }
   const number = (many) => many.toLocaleString("en");
-  const of = count < known.size ? ` of ${number(known.size)}` : "";
-  document.querySelector("#matching").value = `${number(count)}${of} ${count === 1 ? "matches" : "match"}`;
+  const of = count < known.size ? `${number(count)} of ` : "";
+  document.querySelector("#matching").value = `${of}${number(known.size)} ${known.size === 1 ? "server" : "servers"}`;
   more.hidden = count <= most;
   more.firstElementChild.textContent = `Show more: ${number(count - most)} are left`;
   tellTimes(items);
-  document.querySelector("#nothing").hidden = count > 0 || (known.size === 0 && !headers.length);
+  document.querySelector("#nothing").hidden = count > 0;
 }
 
 function order() {
@@ -134,20 +117,12 @@ function sortBy(chosen) {
 
 function startTools() {
   known = new Map(all("[data-key]", items).filter((one) => one.parentNode === items).map((one, at) => [one.dataset.key, item(one, at)]));
-  document.querySelector(".tools").hidden = false;
   search.value = parameters().get("_q") ?? "";
   search.addEventListener("input", () => {
     keep("_q", search.value);
     most = PART;
     choose();
   });
-  for (const select of selects) {
-    select.addEventListener("change", () => {
-      keep(nameOf(select), select.value);
-      most = PART;
-      choose();
-    });
-  }
   for (const header of headers) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: header.textContent });
     button.addEventListener("click", () => {
@@ -180,7 +155,6 @@ function startTools() {
     most = printed;
     choose();
   });
-  offer();
   order();
   choose();
   items.classList.add("ready");
@@ -205,7 +179,7 @@ function keepingFocus(change) {
 
 // Puts the fresh element in the place of the old one, with the focus and what was unfolded.
 function replace(old, fresh) {
-  const able = (one) => all("a, button, summary", one);
+  const able = (one) => all("a, button, summary, select", one);
   const focused = able(old).indexOf(document.activeElement);
   const folds = all("details", old).map((one) => one.open);
   all("details", fresh).forEach((one, at) => (one.open = folds[at] ?? false));
@@ -231,7 +205,6 @@ function patchItems(fresh) {
   });
   for (const [key, old] of known) if (!now.has(key)) old.element.remove();
   known = now;
-  offer();
   keepingFocus(order);
   choose();
 }
@@ -240,7 +213,8 @@ function patch(fresh) {
   const freshItems = fresh.querySelector("[data-items]");
   const lives = all("[data-live]", fresh);
   // Another kind of page, such as the first server on an empty board.
-  if (!items !== !freshItems || lives.some((one) => !served.has(one.dataset.live))) return location.reload();
+  const isOther = lives.length !== served.size || lives.some((one) => !served.has(one.dataset.live));
+  if (!items !== !freshItems || isOther) return location.reload();
   document.title = fresh.title;
   const icon = document.querySelector("link[rel=icon]");
   const href = fresh.querySelector("link[rel=icon]").getAttribute("href");
@@ -267,12 +241,12 @@ async function refresh() {
     // To the page to log in, which is no board. What is shown stays, and says how old it is.
     login.hidden = answer.type !== "opaqueredirect" && answer.status !== 401;
     if (!login.hidden) throw new Error("You are no longer logged in.");
+    const fresh = answer.status !== 304 && new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.status === 200) {
-      patch(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      patch(fresh);
       tag = answer.headers.get("ETag") ?? "";
-    } else if (answer.status !== 304) {
-      const said = await answer.json().catch(() => ({}));
-      throw new Error(said.error ?? `It answered ${answer.status}.`);
+    } else if (fresh) {
+      throw new Error(fresh.querySelector("#error")?.textContent ?? `It answered ${answer.status}.`);
     }
     skew = (Date.parse(answer.headers.get("Date")) || Date.now()) - Date.now();
     answered = Date.now();

@@ -1,0 +1,60 @@
+"""A process that has loaded libraries, and whose children become programs of ours: see warm.py, which starts it."""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import socket
+import sys
+import time
+from typing import Any
+
+
+def serve(control: socket.socket) -> dict[str, Any]:
+    """Make a child for each message, which is a program: in the child, return it."""
+    while True:
+        message, streams, _flags, _address = socket.recv_fds(control, 1_000_000, 3)
+        if not message:
+            os._exit(0)
+        reader, writer = os.pipe()
+        parent = os.fork()
+        if not parent and not (child := os.fork()):
+            control.close()
+            os.close(reader)
+            os.close(writer)
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+                os.close(stream)
+            return dict(json.loads(message))
+        if not parent:
+            os.write(writer, b"%d" % child)
+            os._exit(0)
+        os.waitpid(parent, 0)  # now the child is another's
+        control.send(os.read(reader, 100))
+        for descriptor in (reader, writer, *streams):
+            os.close(descriptor)
+
+
+def become(program: dict[str, Any]) -> None:
+    """Be the program."""
+    if program["is_session"]:
+        os.setsid()
+    os.chdir(program["folder"])
+    os.environ.clear()
+    os.environ.update(program["environment"])
+    time.tzset()
+    os.sched_setaffinity(0, program["cores"])
+    sys.argv = program["words"]
+    sys.path[0] = program["folder"]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    number, *libraries = sys.argv[1:]
+    for library in libraries:
+        importlib.import_module(library)
+    gc.freeze()  # nobody looks through all of it again, so that children share it
+    with contextlib.suppress(KeyboardInterrupt):
+        become(serve(socket.socket(fileno=int(number))))

@@ -1,0 +1,85 @@
+"""Programs in Python that start warm: as children of a process that has loaded what others wrote.
+
+Libraries take longer to load than all of ours. What runs is the program itself, as `python -m` runs it: no line of ours
+is loaded before, and it has the environment, folder, streams, session and cores that it would have.
+"""
+
+import atexit
+import ctypes
+import functools
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+NURSERY = Path(__file__).with_name("nursery.py")
+# Not prometheus-client, which looks at the environment when it is loaded.
+OF_THE_SERVICE = ("filelock", "flask.cli", "itsdangerous", "orjson", "psycopg", "pydantic")
+LIBRARIES = {
+    "agent": ("argparse", "concurrent.futures", "difflib", "http.client", "ssl"),
+    "gunicorn": (*OF_THE_SERVICE, "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
+    "flask": OF_THE_SERVICE,
+    "storage": ("filelock", "orjson", "pydantic"),
+}
+AT_THE_START = ("PYTHON", "LC_", "LANG")  # what an interpreter looks at when it starts itself
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+SECONDS = 60
+
+_asking = threading.Lock()
+
+
+class Program(subprocess.Popen[Any]):
+    """As subprocess.Popen, for the words `[sys.executable, "-m", module, …]`."""
+
+    def _execute_child(self, *given: Any) -> None:
+        """What Popen forks by. Here a nursery does, and as the child's parent ends at once, the child becomes ours."""
+        (_python, _m, *words), _, _, _, _, cwd, env, _, _, _, *more = given
+        stdin, _, _, stdout, _, stderr = pipes = more[:6]
+        environment = dict(os.environ if env is None else env)
+        program = {
+            "words": list(map(str, words)),
+            "environment": environment,
+            "folder": str(cwd or Path.cwd()),
+            "is_session": more[11],
+            "cores": list(os.sched_getaffinity(0)),
+        }
+        streams = [own if pipe == -1 else pipe for own, pipe in enumerate((stdin, stdout, stderr))]
+        at_the_start = {name: value for name, value in environment.items() if name.startswith(AT_THE_START)}
+        with _asking:
+            nursery = _nursery(words[0], tuple(sorted(at_the_start.items())))
+            socket.send_fds(nursery, [json.dumps(program).encode()], streams)
+            self.pid = int(nursery.recv(100))
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  # it has no type
+
+
+def run(
+    words: Sequence[str | Path], given: str | None = None, popen: type[subprocess.Popen[Any]] = Program, **options: Any
+) -> subprocess.CompletedProcess[Any]:
+    """As subprocess.run, with all that it said."""
+    options = {"stdin": None if given is None else subprocess.PIPE, **options}
+    with popen(words, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}) as process:
+        try:
+            output, errors = process.communicate(given, SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, output, errors)
+
+
+@functools.cache
+def _nursery(module: str, environment: tuple[tuple[str, str], ...]) -> socket.socket:
+    """What a nursery for a program listens to, which was started in this environment; it ends when we do."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        its.set_inheritable(True)
+        words = [sys.executable, str(NURSERY), str(its.fileno()), *LIBRARIES[module]]
+        os.posix_spawn(sys.executable, words, {"PATH": os.environ["PATH"], **dict(environment)})
+    atexit.register(ours.close)
+    return ours
