@@ -1,11 +1,13 @@
 """The only file that knows everyone: settings, store and clock in, a Flask app out."""
 
 import atexit
+import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import cli
 import legacy
 from access import Access
 from config import ConfigError, Settings, place
-from domain.errors import Invalid
+from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
 from storage import Store, open_store, open_tokens, site_of
 from transfer import Place
@@ -62,7 +64,9 @@ def create_app(
         """The store at a place that an operator names, or that of the settings; nothing goes from it by itself."""
         try:
             where = place(given) if given else settings.store
-            kept = Place(open_store(where, legacy.upgrade(settings, clock)), open_tokens(where), site_of(where))
+            kept = Place(
+                open_store(where, legacy.upgrade(settings, clock), clock=clock), open_tokens(where), site_of(where)
+            )
         except (ValueError, RuntimeError) as error:
             raise Invalid(str(error)) from None
         with closing(kept.store), closing(kept.tokens):
@@ -70,7 +74,9 @@ def create_app(
 
     measured = metrics.Measured()
     if store is None:
-        store = open_store(settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed)
+        store = open_store(
+            settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed, clock
+        )
         atexit.register(store.close)
     kept_tokens = open_tokens(settings.store)
     atexit.register(kept_tokens.close)
@@ -107,9 +113,18 @@ def create_app(
         app.register_blueprint(blueprint)
     if settings.legacy_auth != "off":
         app.register_blueprint(legacy.routes(store, guard, settings, now))
+    app.extensions["begin"] = partial(_begin, store)  # by gunicorn.conf.py, and not by a command
     app.cli.add_command(cli.token_commands(access, opened, clock))
     app.cli.add_command(cli.store_commands(opened))
     return app
+
+
+def _begin(store: Store) -> None:
+    """What a process that serves does first; a store that is out of order says so to whoever asks."""
+    try:
+        store.begin()
+    except Unavailable as error:
+        logging.getLogger("gitops_status").warning("%s", error)
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,6 @@ from transfer import (
     contents,
     counted,
     fill,
-    make,
     refuse_own,
     refuse_same,
     refuse_unmade,
@@ -53,8 +52,8 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
             with opened() as place:
                 if not is_new:
                     refuse_unmade(place, f"{SET_IT} `--new` makes the store with its first token.")
-                elif not place.site.is_made:
-                    make(place)
+                else:
+                    place.store.begin()
                 row, text = access.create(wanted, CREATED_BY, int(clock()))
         click.echo(f"Token {row['id']} is made in {place.site.name}; keep it now, nobody can show it again:", err=True)
         click.echo(text)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from typing import Any
 
 from config import ConfigError, Settings
@@ -83,3 +84,9 @@ def post_fork(_server: Any, worker: Any) -> None:
     os.sched_setaffinity(0, {worker.core})
     with contextlib.suppress(AttributeError):  # another C library has no such thing
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Read the store at once, beside the first requests: what an earlier worker left behind is brought up to date
+    without a report. A million servers take longer than gunicorn waits for a worker that says nothing."""
+    threading.Thread(target=worker.wsgi.extensions["begin"], daemon=True).start()

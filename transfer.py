@@ -60,11 +60,6 @@ def refuse_same(source: Place, target: Place) -> None:
         raise Invalid(f"Both are one store, that at {source.site.name}: it cannot be copied into itself.")
 
 
-def make(place: Place) -> None:
-    """Make an empty store, as a service does."""
-    place.store.restore({}, (), 0)
-
-
 def fill(target: Place, things: Iterable[Thing]) -> bool:
     """Put things into a place that holds nothing, or the first of them: a copy that was begun goes on.
 

@@ -50,7 +50,7 @@ def read_document(content: bytes, upgrade: Upgrade) -> Document:
         if server is None:
             raise ValueError("it is neither of version 2.0 nor of version 1")
         key = server_key(server["server_group"], server["host"])
-        return Document(server["revision"], {key: server}, is_upgraded=True)
+        return Document(0, {key: server}, is_upgraded=True)  # its first entry, and so the file, gets its revision
     version, servers, revision = members.pop("version", None), members.pop("servers", None), members.pop("revision", 0)
     if version != VERSION:
         raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")

@@ -1,9 +1,9 @@
 """What a record says at the moment of reading: computed, never stored."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -12,6 +12,8 @@ from domain.server import STATUS_CODES, Server
 from domain.times import epoch, time_text
 
 MIN_SILENCE = 60  # seconds: a check a second may still be late for one minute
+MOST_AHEAD = 60  # seconds that a stored time may lie ahead of now: the clocks of two machines differ a little
+TIMES = ("last_pipeline_run", "last_cron_check", "timestamp", "first_seen", "status_since")
 
 
 class Computed(TypedDict):
@@ -71,3 +73,15 @@ def computed(server: Server, moment: Moment) -> Computed:
 def holds_until(servers: Iterable[Server], moment: Moment) -> float:
     """The first second, after the moment, in which time alone makes one of the servers stale; infinite if none."""
     return min((second for server in servers if (second := moment.stale_from(server)) > moment.now), default=math.inf)
+
+
+def latest_time(server: Server) -> str:
+    """The latest time in a record."""
+    run, check = server["last_pipeline_run"] or "", server["last_cron_check"] or ""
+    return max(server["timestamp"], run, check, server["first_seen"], server["status_since"])
+
+
+def brought_back(server: Server, now: str) -> Server:
+    """The record as it is, but for the times that lie ahead of now: they are now."""
+    fields: Mapping[str, Any] = server
+    return cast(Server, {**server, **{field: now for field in TIMES if (fields[field] or "") > now}})

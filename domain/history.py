@@ -1,6 +1,6 @@
 """What counts as a change, and the entry that it leaves (API.md, section 4)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NotRequired
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from domain.server import Server, Status, Validation, choices, server_key
 
-Source = Literal["pipeline", "cron", "legacy", "api"]
+Source = Literal["pipeline", "cron", "legacy", "api", "file"]
 Event = Literal["created", "changed", "deleted"]
 
 
@@ -61,17 +61,50 @@ def attributed(entry: Entry) -> Entry:
     return entry if entry["updated_by"] == who else {**entry, "updated_by": who}
 
 
+def file_entries(
+    servers: Mapping[str, Server], last: Iterable[Entry], revision: int, now: str, *, is_upgraded: bool
+) -> list[Entry]:
+    """The entries, after a revision, of what a file changed that somebody put there: one for each server that differs
+    from the last entry about it, is new, or is gone.
+
+    What a file of version 1 creates came by the old dialect, and is as old as its record says.
+    """
+    found, told, deleted = list[Entry](), set[str](), dict[str, str]()
+
+    def note(state: Server | Entry, event: Event, from_status: Status | None, time: str) -> None:
+        source: Source = "legacy" if is_upgraded and event == "created" else "file"
+        stamp = {"revision": revision + len(found) + 1, "timestamp": time}
+        found.append(attributed({**_entry(state, source, event, from_status, stamp), "actor": ""}))
+
+    for entry in last:
+        key, time = entry_key(entry), max(now, entry["time"])  # the times of one server never run backwards
+        server = servers.get(key)
+        if entry["event"] == "deleted":
+            deleted[key] = entry["time"]
+        elif server is None:
+            note(entry, "deleted", entry["status"], time)
+        else:
+            told.add(key)
+            if _watched(server) != _watched(entry):
+                note(server, "changed", entry["status"], time)
+    for key, server in servers.items():
+        if key not in told:
+            time = min(now, server["timestamp"]) if is_upgraded else now
+            note(server, "created", None, max(time, deleted.get(key, "")))
+    return found
+
+
 def entry_key(entry: Entry) -> str:
     """The key of the server that an entry is about."""
     return server_key(entry["server_group"], entry["host"])
 
 
-def _watched(server: Server) -> tuple[object, ...]:
-    return server["status"], server["validation_status"], server["commit_sha"], set(server["changed_files"])
+def _watched(state: Server | Entry) -> tuple[object, ...]:
+    return state["status"], state["validation_status"], state["commit_sha"], set(state["changed_files"])
 
 
 def _entry(
-    server: Server, source: Source, event: Event, from_status: Status | None, stamp: Server | Mapping[str, Any]
+    server: Server | Entry, source: Source, event: Event, from_status: Status | None, stamp: Server | Mapping[str, Any]
 ) -> Entry:
     return {
         "revision": stamp["revision"],

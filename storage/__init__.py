@@ -1,5 +1,6 @@
 """Where records are kept: the Store contract, the store in one readable JSON file, and the one in PostgreSQL."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,18 +24,19 @@ def open_store(
     upgrade: Upgrade,
     oldest: Callable[[], str] = lambda: "",
     committed: Callable[[float], None] = lambda _seconds: None,
+    clock: Callable[[], float] = time.time,
 ) -> Store:
     """The store at a path, or in the database of a URL; it is first touched when it is used.
 
     `upgrade` makes the one record of a version 1 file, `oldest` tells the time before which history entries go by
-    themselves, and `committed` hears of each commit how many seconds it took until it was on disk, its wait for locks
-    included.
+    themselves, `committed` hears of each commit how many seconds it took until it was on disk, its wait for locks
+    included, and `clock` gives the epoch seconds that no stored time may lie ahead of.
     """
     if isinstance(place, Path):
-        return JsonFileStore(place, upgrade, oldest, committed)
+        return JsonFileStore(place, upgrade, oldest, committed, clock)
     with _driver():
         from storage.postgres.store import PostgresStore  # noqa: PLC0415 - who keeps a file needs no driver
-    return PostgresStore(place.get_secret_value(), oldest, committed)
+    return PostgresStore(place.get_secret_value(), oldest, committed, clock)
 
 
 def open_tokens(place: Path | SecretStr) -> TokenStore:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain.errors import Unavailable
+from storage.findings import Finding
 from storage.json_file import JsonFileStore
-from storage.verify import VERSION_1, Finding, verify
+from storage.verify import VERSION_1, verify
 
 WELL, WRONG, WRONG_USAGE = 0, 1, 2
 MOST_SHOWN = 20  # a history that is there twice has as many wrong lines as it has entries
@@ -44,10 +45,11 @@ def _verify(path: Path) -> int:
     findings = verify(path)
     for finding in findings:
         if finding.kind != "wrong":
-            mark = "harmless: " if finding.kind == "harmless" else ""
+            mark = f"{finding.kind}: " if finding.kind != "there" else ""
             print(f"{mark}{finding.where}: {finding.text}")
-    wrong = _show_wrong(findings)
-    print(f"{wrong} wrong." if wrong else "All is well.")
+    wrong, is_unread = _show_wrong(findings), any(finding.kind == "unread" for finding in findings)
+    well = "All is well once the service has read it." if is_unread else "All is well."
+    print(f"{wrong} wrong." if wrong else well)
     return WRONG if wrong else WELL
 
 

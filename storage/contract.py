@@ -80,6 +80,8 @@ class Store(Protocol):
     Durable: `change` returns only when its commit, records and history together, survives a power cut. An error means
     that nothing was acknowledged; the caller may send it again.
     Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began.
+    Honest: no time that it hands out lies more than a minute ahead of the clock: whoever finds one, a reading or a
+    commit, has it brought back to now for all, records and history alike, as far as the store can be written.
     Owned: what is handed out is shared and never changed, neither by the store nor by the caller.
     Cost: a commit costs what it changes, not the fleet, and changes that wait together share one.
     Whatever keeps the store from being read or written is raised as Unavailable with the cause, and passes with it.
@@ -126,6 +128,10 @@ class Store(Protocol):
     def journal_size(self) -> int:
         """Bytes in the journal: what a start would read beside the file. 0 for a store that keeps none, or where it
         cannot be seen."""
+
+    def begin(self) -> None:
+        """What a service does when it starts: read everything once, put in order what an earlier one left, and make
+        the empty store where there is nothing at all. Raises Unavailable."""
 
     def close(self) -> None:
         """Let go of what the store holds. Nothing acknowledged depends on it."""

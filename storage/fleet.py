@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from domain.freshness import brought_back, latest_time
 from domain.history import Entry
 from domain.server import Server, group_of
 from storage.contract import Changes, Commit, Snapshot
@@ -16,6 +17,7 @@ class Fleet:
     def __init__(self, revision: int, servers: Mapping[str, Server], pending: Sequence[Entry]) -> None:
         self.revision = revision
         self.pending = list(pending)
+        self.latest = max((entry["time"] for entry in pending), default="")  # of all times in what was taken over
         self._groups = dict[str, dict[str, Server]]()
         self._own = set[str]()  # the groups that no snapshot shows
         self._unsorted = set[str]()
@@ -42,6 +44,7 @@ class Fleet:
         """Take over a commit."""
         self._put(line.servers)
         self.pending += line.history
+        self.latest = max(self.latest, *[entry["time"] for entry in line.history], "")
         self.revision, self._snapshot = line.revision, None
 
     def _put(self, servers: Changes) -> None:
@@ -55,11 +58,21 @@ class Fleet:
                 if key not in group:
                     self._unsorted.add(name)
                 group[key] = server
+                self.latest = max(self.latest, latest_time(server))
                 continue
             group.pop(key, None)
             if not group:
                 del self._groups[name]
                 self._own.remove(name)
+
+    def ahead(self, now: str) -> list[str]:
+        """The keys of the servers with a time later than now."""
+        return [key for group in self._groups.values() for key, server in group.items() if latest_time(server) > now]
+
+    def brought_back(self, keys: Sequence[str], now: str) -> Line:
+        """The commit that brings the times of these servers that are later than now back to it."""
+        servers = {key: brought_back(server, now) for key in keys if (server := self.get(key))}
+        return Line(self.revision + len(keys), servers)
 
     def decided(self, batch: Sequence[Change]) -> tuple[Line, Sequence[Answer]]:
         """The commit of all changes of a batch, one after the other, and an answer for each. Nothing is changed yet."""

@@ -13,7 +13,7 @@ from domain.history import Entry, entry_key
 from domain.times import epoch, time_text
 from storage.contract import Span
 from storage.files import rename_synced, sync_folder, take_mode, write_all, write_synced
-from storage.index import Index
+from storage.index import Index, as_time
 
 TAIL_BYTES = 4_096
 DAY = 86_400
@@ -24,6 +24,7 @@ class HistoryFile:
 
     def __init__(self, path: Path, like: Path) -> None:
         self.path = path
+        self.latest = ""  # of all times in the file, as far as it was read
         self._like = like
         self._lock = threading.Lock()
         self._index: Index | None = None
@@ -81,6 +82,12 @@ class HistoryFile:
 
     def in_force(self, pending: Sequence[Entry], time: str, about: Callable[[str], bool] | None) -> Iterator[Entry]:
         """The entry of each server's state just before a time. Raises ValueError as `events`."""
+        return (entry for entry in self.last(pending, time, about) if entry["event"] != "deleted")
+
+    def last(
+        self, pending: Sequence[Entry], time: str = "~", about: Callable[[str], bool] | None = None
+    ) -> Iterator[Entry]:
+        """The last entry before a time about each server that ever was. Raises ValueError as `events`."""
         index, waiting = self._looked_up(pending)
         last = {entry_key(entry): entry for entry in waiting if entry["time"] < time and Span(about=about).holds(entry)}
         numbers = sorted(
@@ -88,9 +95,23 @@ class HistoryFile:
             for key, lines, count in (index.before(time, about) if index else ())
             if count and key not in last
         )
-        for entry in (*(index.read(numbers) if index else ()), *sorted(last.values(), key=itemgetter("revision"))):
-            if entry["event"] != "deleted":
-                yield entry
+        yield from index.read(numbers) if index else ()
+        yield from sorted(last.values(), key=itemgetter("revision"))
+
+    def bring_back(self, pending: Sequence[Entry], now: str, temporary: Path) -> None:
+        """Bring the times later than now back to it, those of `pending` as they come into the file; none of one server
+        runs backwards by that. Who calls it holds the store's lock. Raises ValueError as `events`."""
+        if any(entry["time"] > now for entry in pending):
+            self.append([{**entry, "time": min(entry["time"], now)} for entry in pending])
+        index, _pending = self._looked_up(())
+        if index and self.latest > now:
+            write_synced(temporary, index.brought_back(now), like=self._like)
+            rename_synced(temporary, self.path)
+            self.follow()
+
+    def follow(self) -> None:
+        """Read what was appended. Raises ValueError as `events`."""
+        self._looked_up(())
 
     def prune(self, oldest: str, is_there: Callable[[str], bool], temporary: Path) -> None:
         """Take out the entries before a time, once a day: the file is written anew beside, and renamed.
@@ -128,9 +149,10 @@ class HistoryFile:
                 if not index or index.inode != inode or not index.is_still_true():
                     index = Index(self.path)
             except FileNotFoundError:
+                self.latest = ""
                 return None, list(pending)
             index.extend()
-            self._index = index
+            self._index, self.latest = index, as_time(index.latest)
         last = index.revision(len(index) - 1) if len(index) else 0
         return index, [entry for entry in pending if entry["revision"] > last]
 

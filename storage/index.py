@@ -33,6 +33,7 @@ class Index:
         self.inode = os.fstat(self._descriptor).st_ino
         self.lines = dict[str, "array[int]"]()  # of each server, by key
         self.times = array("Q")  # of each line, as the number that its digits make
+        self.latest = 0  # of these
         self._starts = array("Q", [0])  # of each line, and the end of the last
         self._last_line = b""
         self._is_ascending = True
@@ -66,12 +67,13 @@ class Index:
         self._last_line = line
         self._starts.append(self._starts[-1] + len(line))
         self.times.append(time)
+        self.latest = max(self.latest, time)
         self.lines.setdefault(key, array("I")).append(len(self.times) - 1)
         return True
 
     def numbers(self, after: int, span: Span) -> Sequence[int]:
         """The lines after a revision that may be in a span, in their order: its times are only bounds here."""
-        since, until = _number(span.since), _number(span.until)
+        since, until = as_number(span.since), as_number(span.until)
         first, end = 0, len(self)
         if after:
             first = bisect_right(range(end), after, key=self.revision)
@@ -87,7 +89,7 @@ class Index:
 
     def before(self, time: str, about: Callable[[str], bool] | None) -> Iterator[tuple[str, "array[int]", int]]:
         """Of each wanted server its key, its lines, and how many of them are before a time."""
-        bound = _number(time)
+        bound = as_number(time)
         for key, lines in list(self.lines.items()):
             if about is None or about(key):
                 yield key, lines, bisect_left(lines, bound, key=self.times.__getitem__)
@@ -101,6 +103,13 @@ class Index:
                 except ValueError:
                     raise _unreadable(number) from None
                 yield entry
+
+    def brought_back(self, now: str) -> Iterator[bytes]:
+        """All lines, but for the times later than now: they are now."""
+        bound = as_number(now)
+        for number, time in enumerate(self.times):
+            line = self._line(number)
+            yield line if time <= bound else _stamped(line, now)
 
     def content(self, numbers: Iterable[int]) -> Iterator[bytes]:
         """The lines as they stand in the file."""
@@ -127,10 +136,16 @@ class Index:
         return os.pread(self._descriptor, end - start, start)
 
 
-def _number(time: str) -> int:
+def as_number(time: str) -> int:
     """A time, or a part or none of it, as a number that sorts as it does."""
     digits = "".join(digit for digit in time if digit.isdigit())
     return int(digits) if digits else (0 if time == "" else 2**63)
+
+
+def as_time(number: int) -> str:
+    """The time whose digits make the number."""
+    digits = f"{number:014}"
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}T{digits[8:10]}:{digits[10:12]}:{digits[12:14]}Z"
 
 
 def _head(line: bytes) -> tuple[int, str] | None:
@@ -145,9 +160,13 @@ def _parsed(line: bytes) -> tuple[int, str] | None:
     try:
         entry: Entry = orjson.loads(line)
         int(entry["revision"])
-        return _number(entry["time"]), entry_key(entry)
+        return as_number(entry["time"]), entry_key(entry)
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _stamped(line: bytes, time: str) -> bytes:
+    return orjson.dumps({**orjson.loads(line), "time": time}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _unreadable(number: int) -> ValueError:

@@ -1,6 +1,5 @@
 """The store in one readable JSON file, and the journal beside it that makes a commit cheap."""
 
-import logging
 import os
 import threading
 import time
@@ -8,22 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import filelock
-
 from domain.document import Document, Upgrade
 from domain.errors import Unavailable
-from domain.history import Entry
+from domain.freshness import MOST_AHEAD
+from domain.history import Entry, file_entries
 from domain.server import Server
+from domain.times import time_text
 from storage.contract import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
 from storage.files import explained, look_for_room, rename_synced, signature_of, sync_folder, write_synced
 from storage.fleet import Fleet
 from storage.history import HistoryFile
 from storage.journal import Line
+from storage.lock import StoreLock
 from storage.queue import Answer, CommitQueue, Take
 from storage.replica import Replica
+from storage.trouble import Trouble
 
-LOCK_SECONDS = 10.0
-LOCK_POLL_SECONDS = 0.0005
 PROBE_BYTES = 4_096
 
 # Under load the file is written at most this part of the time. Time without a write is saved up, so that a report in
@@ -35,7 +34,7 @@ RETRY_SECONDS = 1.0
 # A journal that outgrew this, and a quarter of the file, starts anew at the next checkpoint.
 JOURNAL_BYTES = 1_048_576
 
-logger = logging.getLogger("gitops_status")
+IT_IS_SAFE = "What was reported is safe in its journal."
 
 
 class JsonFileStore:
@@ -53,22 +52,21 @@ class JsonFileStore:
         upgrade: Upgrade,
         oldest: Callable[[], str] = lambda: "",
         committed: Callable[[float], None] = lambda _seconds: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path.resolve()  # a link stays a link: what it names is replaced
         self._temporary = self._beside("tmp")
-        self._lock = filelock.FileLock(
-            self._beside("lock"), timeout=LOCK_SECONDS, poll_interval=LOCK_POLL_SECONDS, thread_local=False
-        )
-        self._alone = threading.Lock()
+        self._locked = StoreLock(self._path, self._beside("lock")).held
         self._queue = CommitQueue(self._commit)
         self._oldest = oldest
         self._committed = committed
+        self._clock = clock
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade)
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
         self._paid = 0.0  # the seconds of checkpoints that are counted in it
         self._timer: threading.Timer | None = None
-        self._has_failed = False  # to write, and no check that wrote has succeeded since
+        self._trouble = Trouble()
 
     def _beside(self, ending: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{ending}")
@@ -95,19 +93,27 @@ class JsonFileStore:
 
     def check(self, *, writes: bool = True) -> None:
         self.get("")
-        if not writes and not self._has_failed:
+        if not writes and not self._trouble.has_failed:
             with explained(self._path, "written"):
                 look_for_room(self._path.parent, PROBE_BYTES)
             return
-        with self._remembered(), self._locked(), explained(self._path, "written"):
+        with self._trouble.remembered(), self._locked(), explained(self._path, "written"):
             write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
-        self._has_failed = False
+        self._trouble.has_failed = False
 
     def journal_size(self) -> int:
         with suppress(OSError):
             return self._replica.journal.path.stat().st_size
         return 0
+
+    def begin(self) -> None:
+        self.get("")
+        if self._replica.is_new:
+            with self._locked():
+                self._replica.catch_up()
+                if self._replica.is_new:
+                    self._checkpoint()
 
     def close(self) -> None:
         """Bring the file up to date, if it can be written, and let go of the journal."""
@@ -117,7 +123,7 @@ class JsonFileStore:
             if self._replica.is_used:
                 self._caught_up(self._checkpoint)
         except Unavailable as error:
-            logger.warning("%s What was reported is safe in its journal.", error)
+            self._trouble.say(error, IT_IS_SAFE)
         self._replica.close()
         self._history.forget()
 
@@ -128,49 +134,77 @@ class JsonFileStore:
             self._checkpoint(starts_anew=True)
 
     def _commit(self, take: Take) -> Sequence[Answer]:
-        with self._remembered():
+        with self._trouble.remembered():
             return self._write(lambda fleet: fleet.decided(take()))
 
     def _write(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> Sequence[Answer]:
-        started, replica = time.monotonic(), self._replica
+        started = time.monotonic()
         with self._locked():
-            replica.catch_up()
-            if replica.is_upgraded:
-                self._keep_version_1()
-            if replica.is_foreign or not replica.journal.is_usable:
-                self._checkpoint()
+            self._settle()
             with explained(self._path, "written"):
-                with replica.memory:  # a reader who finds an edited file comes before the decision, or after its line
-                    line, answers = decided(replica.fleet)
-                    if line.revision == replica.fleet.revision:
-                        return answers
-                    descriptor = replica.journal.append(line)
-                replica.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
-            self._committed(time.monotonic() - started)
-            with replica.memory:
-                if replica.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
-                    replica.fleet.apply(line)
-            self._checkpoint_if_due()
+                answers, is_stored = self._replica.commit(decided)
+            if is_stored:
+                self._committed(time.monotonic() - started)
+                self._checkpoint_if_due()
             return answers
 
     @contextmanager
     def _read(self) -> Iterator[Fleet]:
-        """The fleet as it is now. It may be used until the block ends."""
+        """The fleet as it is now. It may be used until the block ends.
+
+        Who reads puts the store in order where it is not, as who writes does; if it cannot be written, what is there
+        is shown all the same.
+        """
         self._replica.catch_up()
-        if self._replica.is_upgraded:
-            self.change((), lambda _records, _revision: Decision({}))  # puts the new version on disk
+        if (self._replica.is_put_there or self._is_ahead()) and not self._trouble.is_waiting:
+            with self._trouble.of("What is there is shown as it is.", is_costly=True):
+                self.change((), lambda _records, _revision: Decision({}))
+        if self._replica.is_behind and not self._replica.is_foreign:
+            self._checkpoint_in(SAVED_SECONDS)  # also of a process that died
         with self._replica.memory:
             yield self._replica.fleet
 
     def _told(self, tell: Callable[[Sequence[Entry]], Iterator[Entry]]) -> Iterator[Entry]:
         """What the history tells, with the entries that are not yet in its file."""
-        with self._read() as fleet:
-            pending = list(fleet.pending)
-        with explained(self._path, "read"):
-            try:
-                yield from tell(pending)
-            except ValueError as error:
-                raise Unavailable(f"The store {self._path.name} cannot be read: {error}.") from None
+        with explained(self._path, "read"), self._understood():
+            self._history.follow()
+            with self._read() as fleet:
+                pending = list(fleet.pending)
+            yield from tell(pending)
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """A line of the history that cannot be read, as Unavailable."""
+        try:
+            yield
+        except ValueError as error:
+            raise Unavailable(f"The store {self._path.name} cannot be read: {error}.") from None
+
+    def _is_ahead(self) -> bool:
+        """Whether a time that is known lies ahead of now."""
+        return max(self._replica.fleet.latest, self._history.latest) > time_text(int(self._clock()) + MOST_AHEAD)
+
+    def _settle(self) -> None:
+        """Catch up, and put in order what is not: a file that somebody put there, a journal that a crash cut, a clock
+        that was ahead. Dying in the middle does no harm: the next to look finds the rest."""
+        replica = self._replica
+        replica.catch_up()
+        if replica.is_upgraded:
+            self._keep_version_1()
+        if replica.is_foreign or not replica.journal.is_usable:
+            self._checkpoint()
+        if self._is_ahead() and not self._trouble.is_waiting:
+            self._bring_back()
+
+    def _bring_back(self) -> None:
+        """Bring the times that lie ahead back to now. No report waits for the history."""
+        now = time_text(int(self._clock()))
+        with explained(self._path, "written"):
+            fleet = self._replica.bring_back(now)
+        ahead = "Times in its history lie ahead."
+        with self._trouble.of(ahead, is_costly=True), explained(self._path, "written"), self._understood():
+            self._history.bring_back(list(fleet.pending), now, self._temporary)
+            fleet.latest = min(fleet.latest, now)
 
     def _checkpoint_if_due(self) -> None:
         """A checkpoint, now or by itself later. The commit is safe without it, so a failure is logged and no more."""
@@ -188,12 +222,13 @@ class JsonFileStore:
 
     def _checkpoint_in(self, seconds: float, error: Unavailable | None = None) -> None:
         if error:
-            self._has_failed = True
-            logger.warning("%s What was reported is safe in its journal.", error)
-        if not self._timer:
-            self._timer = threading.Timer(seconds, self._checkpoint_late)
-            self._timer.daemon = True
-            self._timer.start()
+            self._trouble.has_failed = True
+            self._trouble.say(error, IT_IS_SAFE)
+        with self._replica.memory:  # who reads comes here too
+            if not self._timer:
+                self._timer = threading.Timer(seconds, self._checkpoint_late)
+                self._timer.daemon = True
+                self._timer.start()
 
     def _checkpoint_late(self) -> None:
         """The checkpoint that was not due when its commit was made, unless another process made it."""
@@ -215,24 +250,30 @@ class JsonFileStore:
         started, replica = time.monotonic(), self._replica
         with replica.memory:
             snapshot, pending, known = replica.fleet.snapshot(), list(replica.fleet.pending), replica.files
+            is_foreign, revision = replica.is_foreign, snapshot.revision
         with explained(self._path, "written"):
+            if is_foreign:
+                found = self._found(snapshot, pending)
+                pending, revision = [*pending, *found], revision + len(found)
             if pending:
                 self._history.append(pending)
             with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
                 self._history.prune(self._oldest(), snapshot.records.__contains__, self._temporary)
-            document = Document(snapshot.revision, snapshot.records, replica.others)
+            document = Document(revision, snapshot.records, replica.others)
             try:
                 file = write_synced(self._temporary, document.content(), like=self._path)
                 with replica.memory:
                     if signature_of(self._path) not in known:
                         raise Unavailable(f"The store {self._path.name} was replaced by somebody while it was written.")
                     _inode, size, _changed = file
-                    line = Line(snapshot.revision, file=file, seconds=time.monotonic() - started)
+                    line = Line(revision, file=file, seconds=time.monotonic() - started)
                     # Announced over a foreign file, and then not made, it would pass for what that file holds.
                     is_announced = replica.journal.is_usable and not replica.is_foreign
                     if is_announced:
                         os.close(replica.journal.append(line))
                     rename_synced(self._temporary, self._path)
+                    if revision > replica.fleet.revision:
+                        replica.fleet.apply(Line(revision))
                     replica.note_checkpoint(line)
                     is_long = replica.journal.offset > max(JOURNAL_BYTES, size // 4)
                     if starts_anew or is_long or not is_announced:
@@ -240,34 +281,19 @@ class JsonFileStore:
                     replica.is_foreign = False
             finally:
                 self._temporary.unlink(missing_ok=True)  # what could not be renamed would only fill the disk
+        self._trouble.is_over(IT_IS_SAFE)
+
+    def _found(self, snapshot: Snapshot, pending: Sequence[Entry]) -> list[Entry]:
+        """The entries of what a file changed that somebody put there. As they are compared with the history, one that
+        a crash left there is not made again."""
+        now, is_upgraded = time_text(int(self._clock())), self._replica.is_upgraded
+        last = self._history.last(pending)
+        with self._trouble.of("What was changed in the file is not told there."), self._understood():
+            return file_entries(snapshot.records, last, snapshot.revision, now, is_upgraded=is_upgraded)
+        return []
 
     def _keep_version_1(self) -> None:
         """A second name for the version 1 file, before the first gets a new content. An older copy stays."""
         with explained(self._path, "written"), suppress(FileExistsError):
             self._path.with_suffix(".v1.json").hardlink_to(self._path)
             sync_folder(self._path.parent)
-
-    @contextmanager
-    def _remembered(self) -> Iterator[None]:
-        """What fails here makes the next check one that writes: only that tells whether it is over."""
-        try:
-            yield
-        except Unavailable:
-            self._has_failed = True
-            raise
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Alone among all threads and processes."""
-        with self._alone:
-            with explained(self._path, "locked"):
-                try:
-                    self._lock.acquire()
-                except filelock.Timeout:
-                    raise Unavailable(
-                        f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
-                    ) from None
-            try:
-                yield
-            finally:
-                self._lock.release()

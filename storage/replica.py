@@ -2,20 +2,22 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from domain.document import Upgrade, read_document
 from domain.errors import Unavailable
-from domain.history import change_entry
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.fleet import Fleet
 from storage.history import HistoryFile
 from storage.journal import Journal, Line
+from storage.queue import Answer
 
 # `cp` and editors empty a file before they write it: for so long, a file that was a fleet is not taken for no fleet.
 EMPTY_SECONDS = 1.0
+BROUGHT_BACK_AT_ONCE = 1_000  # servers in one line of the journal
 
 
 class Replica:
@@ -35,6 +37,7 @@ class Replica:
         self.in_file = 0  # the revision that the file holds
         self.is_foreign = False  # no checkpoint of the journal: edited, put back, or its announcement was lost
         self.is_upgraded = False  # from a version 1 file, which is still there
+        self.is_new = False  # there is nothing: no file, no journal, no history
         self.seconds = 0.0  # that all checkpoints took which this process heard of
         self._path = path
         self._history = history
@@ -50,6 +53,12 @@ class Replica:
     def is_behind(self) -> bool:
         """Whether something was committed that the file does not hold."""
         return self.fleet.revision > self.in_file
+
+    @property
+    def is_put_there(self) -> bool:
+        """Whether somebody put a file there, not an empty one, that no commit has taken over yet."""
+        files = self.files  # once: another thread may read everything meanwhile
+        return self.is_foreign and bool(files and files[0] and files[0][1])
 
     def catch_up(self) -> None:
         """Make the memory what the file and the journal say now. Raises Unavailable where they cannot be understood."""
@@ -96,18 +105,39 @@ class Replica:
         in_history = self._history.last_revision()
         commits = [line for line in lines if not line.file]
         pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
-        if document.is_upgraded:  # its one server came by the old dialect; unless a crash came after this was kept
-            created = [change_entry(None, server, "legacy") for server in document.servers.values()]
-            pending[:0] = [entry for entry in created if entry and entry["revision"] > in_history]
-        fleet = Fleet(document.revision, document.servers, ())
+        fleet = Fleet(document.revision, document.servers, pending)
         for line in commits:
             if line.revision > start:
-                fleet.apply(line)
-        fleet.pending = pending
+                fleet.apply(replace(line, history=()))
         # A backup that was put back holds an older revision; none is given twice all the same.
         fleet.revision = max(self.fleet.revision, start, in_history, *[line.revision for line in lines], 0)
         self.fleet, self.others, self.is_upgraded = fleet, document.others, document.is_upgraded
+        self.is_new = not (file or self.journal.inode or in_history)
         self.files, self.in_file = (file,), start
+
+    def commit(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> tuple[Sequence[Answer], bool]:
+        """Put a commit into the journal, and then into memory; not one in which all was refused. Who does it holds the
+        store's lock."""
+        with self.memory:  # a reader who finds an edited file comes before the decision, or after its line
+            line, answers = decided(self.fleet)
+            if line.revision == self.fleet.revision:
+                return answers, False
+            descriptor = self.journal.append(line)
+        self.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
+        with self.memory:
+            if self.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
+                self.fleet.apply(line)
+        return answers, True
+
+    def bring_back(self, now: str) -> Fleet:
+        """Bring the records' times that are later than now back to it, by commits as any other. Gives the fleet that
+        was looked at. Who does it holds the store's lock."""
+        with self.memory:
+            fleet, keys = self.fleet, self.fleet.ahead(now)
+        for start in range(0, len(keys), BROUGHT_BACK_AT_ONCE):
+            some = keys[start : start + BROUGHT_BACK_AT_ONCE]
+            self.commit(lambda fleet, some=some: (fleet.brought_back(some, now), ()))  # type: ignore[misc]  # a default
+        return fleet
 
     def note_checkpoint(self, line: Line) -> None:
         """File and history hold what was committed up to this line; the one who makes it says so too."""

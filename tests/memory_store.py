@@ -55,6 +55,9 @@ class MemoryStore:
     def journal_size(self) -> int:
         return 0
 
+    def begin(self) -> None:
+        """There is nothing to read."""
+
     def close(self) -> None:
         """Nothing is held between two calls."""
 

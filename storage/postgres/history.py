@@ -13,7 +13,7 @@ from storage.postgres.replica import Replica
 
 FIRST_PAGE, LAST_PAGE = 100, 10_000
 MOST_KEYS = 1_000  # that the database is asked to look for; of more it gives all, and they are chosen here
-PRUNED_AT_ONCE = 10_000
+PRUNED_AT_ONCE = BROUGHT_BACK_AT_ONCE = 10_000
 DAY = 86_400
 
 _LAST = 2**63 - 1
@@ -38,6 +38,11 @@ _PRUNE = """
             OR NOT EXISTS (SELECT FROM servers WHERE servers.key = old.key AND record IS NOT NULL)
         ) LIMIT %(page)s
     )
+"""
+# The earlier first, so that the times of one server never run backwards. The time is the second member of an entry.
+_BRING_BACK = """
+    UPDATE history SET time = %(now)s, entry = regexp_replace(entry::text, '"time" *: *"[^"]*"', %(member)s)::json
+    WHERE revision IN (SELECT revision FROM history WHERE time > %(now)s ORDER BY revision LIMIT %(page)s FOR UPDATE)
 """
 
 
@@ -81,6 +86,12 @@ class History:
             pruned = self._database.run(lambda connection: _pruned(connection, oldest))
             if pruned < PRUNED_AT_ONCE:
                 self._next_prune = epoch(oldest) + DAY
+
+    def bring_back(self, now: str) -> None:
+        """Bring the times of entries that are later than now back to it, many at once."""
+        values = {"now": now, "member": f'"time":"{now}"', "page": BROUGHT_BACK_AT_ONCE}
+        while self._database.run(lambda connection: connection.execute(_BRING_BACK, values).rowcount):
+            pass
 
 
 def _pruned(connection: Connection, oldest: str) -> int:

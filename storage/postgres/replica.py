@@ -20,7 +20,10 @@ from storage.postgres.schema import migrate, take_over
 PAGE = 10_000
 MOST_CHANGED = 100_000  # that one answer brings within its time; who is further behind reads all, in pages
 
-_NOW = "SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text, pg_is_in_recovery()"
+_NOW = """
+    SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text, pg_is_in_recovery(),
+        (SELECT coalesce(max(time), '') FROM history)
+"""
 _PAGE = "SELECT key, record::text, revision FROM servers WHERE key > %s ORDER BY key LIMIT %s"
 
 # What a snapshot does not show was committed after it, however its transactions were numbered: nothing is missed that
@@ -41,6 +44,12 @@ class Known:
     server: str  # when the server was started that it is of
     fleet: Fleet
     gone: set[str] = field(default_factory=set)
+    last_entry: str = ""  # the latest time in the history
+
+    @property
+    def latest(self) -> str:
+        """The latest time that is known of any server, or of any entry."""
+        return max(self.fleet.latest, self.last_entry)
 
     def apply(self, rows: Sequence[Any]) -> None:
         """Take over rows. Raises Unavailable at one that is damaged."""
@@ -91,19 +100,19 @@ class Replica:
         """Ask what was changed; gives the sentence of a failure."""
         try:
             known = self._known or self._loaded()
-            rows, seen, server = self._asked(known)
+            rows, seen, server, last_entry = self._asked(known)
             # Another server may know less, and number its transactions anew.
             while server != known.server or len(rows) > MOST_CHANGED:
                 known = self._loaded()
-                rows, seen, server = self._asked(known)
+                rows, seen, server, last_entry = self._asked(known)
             with self._memory:
                 known.apply(rows)
-                known.seen, self._known = seen, known
+                known.seen, known.last_entry, self._known = seen, last_entry, known
         except Unavailable as error:
             return str(error)
         return ""
 
-    def _asked(self, known: Known) -> tuple[Sequence[Any], str, str]:
+    def _asked(self, known: Known) -> tuple[Sequence[Any], str, str, str]:
         return self._database.run(lambda connection: _changed(connection, known.seen))
 
     def _loaded(self) -> Known:
@@ -111,7 +120,7 @@ class Replica:
         self._database.run(migrate)
         while self._database.run(take_over):
             pass
-        ((seen, server, _is_standby),) = self._database.rows(_NOW)
+        ((seen, server, *_),) = self._database.rows(_NOW)
         known = Known(seen, server, Fleet(self._known.fleet.revision if self._known else 0, {}, ()))
         after = ""
         while rows := self._database.rows(_PAGE, [after, PAGE]):
@@ -121,13 +130,14 @@ class Replica:
         return known
 
 
-def _changed(connection: Connection, seen: str) -> tuple[Sequence[Any], str, str]:
-    """The rows that were changed since a snapshot, the snapshot that shows them, and which server said so."""
+def _changed(connection: Connection, seen: str) -> tuple[Sequence[Any], str, str, str]:
+    """The rows that were changed since a snapshot, the snapshot that shows them, which server said so, and the latest
+    time in the history."""
     rows = connection.execute(_CHANGED, {"seen": seen, "page": MOST_CHANGED + 1}).fetchall()
-    now, server, is_standby, *_ = rows[0]
+    now, server, is_standby, last_entry, *_ = rows[0]
     if is_standby:
         raise Unavailable("The database is a standby, which may lag behind: a failover goes on, or it is misnamed.")
-    return [row[3:] for row in rows if row[3] is not None], now, server
+    return [row[4:] for row in rows if row[4] is not None], now, server, last_entry
 
 
 def records(rows: Sequence[Any]) -> dict[str, Server | None]:

@@ -1,25 +1,30 @@
 """The store in a PostgreSQL database: any number of machines share it, and none of them keeps anything."""
 
-import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from domain.errors import Unavailable
+from domain.freshness import MOST_AHEAD, brought_back, latest_time
 from domain.history import Entry, entry_key
 from domain.server import Server
-from storage.contract import EVERYTHING, Commit, Decide, Records, Snapshot, Span
+from domain.times import time_text
+from storage.contract import EVERYTHING, Changes, Commit, Decide, Decision, Records, Snapshot, Span
 from storage.fleet import Fleet
 from storage.journal import Line
 from storage.postgres.database import READ_ONLY, Connection, Database
 from storage.postgres.history import History
-from storage.postgres.replica import Replica, records
+from storage.postgres.replica import Known, Replica, records
 from storage.queue import Answer, CommitQueue, Take
+from storage.trouble import Trouble
 
 MOST_KEYS = 2_000  # of the changes that share a commit: more would not end in time
+BROUGHT_BACK_AT_ONCE = 1_000  # servers in one commit
 
 # A row for each key comes first: what is there can be locked. All who come take new keys and then old ones, each in
 # their order, so nobody waits for somebody who waits for him.
@@ -46,8 +51,6 @@ _IS_READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on'"
 # What it leaves, a dead row and what the server's log tells of it, is synced though it is rolled back.
 _PROBE = "INSERT INTO servers (key) VALUES (gen_random_uuid()::text)"
 
-logger = logging.getLogger("gitops_status")
-
 
 class PostgresStore:
     """A row a server, a row an entry, a transaction a commit.
@@ -62,6 +65,7 @@ class PostgresStore:
         url: str,
         oldest: Callable[[], str] = lambda: "",
         committed: Callable[[float], None] = lambda _seconds: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = Database(url)
         self._replica = Replica(self._database)
@@ -70,39 +74,52 @@ class PostgresStore:
         self._revision = 0  # the last that this process gave
         self._oldest = oldest
         self._committed = committed
-        self._has_failed = False  # to write, and no check that wrote has succeeded since
+        self._clock = clock
+        self._trouble = Trouble()
+        self._one_at_a_time = threading.Lock()
+        self._owes_a_reading = False  # as a commit came upon a time that lies ahead: there may be others
 
     def get(self, key: str) -> Server | None:
-        with self._replica.read() as known:
+        with self._read() as known:
             return known.fleet.get(key)
 
     def snapshot(self) -> Snapshot:
-        with self._replica.read() as known:
+        with self._read() as known:
             return known.fleet.snapshot()
 
     def change(self, keys: Sequence[str], decide: Decide) -> Commit:
-        return self._queue.submit(keys, decide)
+        commit = self._queue.submit(keys, decide)
+        if self._owes_a_reading:
+            self._owes_a_reading = False
+            with suppress(Unavailable), self._read():  # it was stored
+                pass
+        return commit
 
     def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
         self._replica.be_loaded()
         self._database.run(lambda connection: _restore(connection, Line(revision, records, history)))
 
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
-        return self._history.events(after, span, newest_first=newest_first)
+        with self._read():
+            return self._history.events(after, span, newest_first=newest_first)
 
     def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
-        return self._history.in_force(time, about)
+        with self._read():
+            return self._history.in_force(time, about)
 
     def check(self, *, writes: bool = True) -> None:
         self.get("")
-        if writes or self._has_failed:
+        if writes or self._trouble.has_failed:
             self._database.run(_probe)
-            self._has_failed = False
+            self._trouble.has_failed = False
         elif self._database.rows(_IS_READ_ONLY) == [(True,)]:
             raise Unavailable(READ_ONLY)
 
     def journal_size(self) -> int:
         return 0
+
+    def begin(self) -> None:
+        self.get("")
 
     def close(self) -> None:
         self._database.close()
@@ -110,21 +127,52 @@ class PostgresStore:
     def _commit(self, take: Take) -> Sequence[Answer]:
         started = time.monotonic()
         self._replica.be_loaded()
-        try:
+        with self._trouble.remembered():
             answers = self._database.run(lambda connection: self._transaction(connection, take))
-        except Unavailable:
-            self._has_failed = True
-            raise
         self._committed(time.monotonic() - started)
-        try:
+        with self._trouble.of("Old history entries stay a little longer."):
             self._history.prune(self._oldest())
-        except Unavailable as error:
-            logger.warning("%s Old history entries stay a little longer.", error)
         return answers
+
+    @contextmanager
+    def _read(self) -> Iterator[Known]:
+        """The fleet with every commit that was acknowledged before, and no time that lies ahead. It may be used until
+        the block ends. If the database cannot be written, what is there is shown all the same."""
+        with self._replica.read() as known:
+            if not self._is_ahead(known) or self._trouble.is_waiting:
+                yield known
+                return
+        with self._one_at_a_time, self._trouble.of("Times that lie ahead are shown as they are.", is_costly=True):
+            self._bring_back()
+        with self._replica.read() as known:
+            yield known
+
+    def _is_ahead(self, known: Known | Fleet) -> bool:
+        return known.latest > time_text(int(self._clock()) + MOST_AHEAD)
+
+    def _bring_back(self) -> None:
+        """Bring the times that lie ahead back to now: records by commits as any other, then the history's."""
+        now = time_text(int(self._clock()))
+
+        def decide(before: Changes, _revision: int) -> Decision:
+            # Brought back by `_transaction`; a copy each, as a record that is given back as it came is not stored.
+            return Decision({key: {**server} for key, server in before.items() if server})
+
+        with self._replica.read() as known:
+            keys = known.fleet.ahead(now) if self._is_ahead(known) else []
+        for start in range(0, len(keys), BROUGHT_BACK_AT_ONCE):
+            self._queue.submit(keys[start : start + BROUGHT_BACK_AT_ONCE], decide)
+        self._history.bring_back(now)
+        with self._replica.read() as known:
+            known.fleet.latest = max(map(latest_time, known.fleet.snapshot().records.values()), default="")
 
     def _transaction(self, connection: Connection, take: Take) -> Sequence[Answer]:
         batch = take()
         known = _locked(connection, sorted({key for change in batch for key in change.keys}))
+        if self._is_ahead(Fleet(0, known, ())):
+            self._owes_a_reading = True
+            now = time_text(int(self._clock()))
+            known = {key: brought_back(server, now) for key, server in known.items()}
         line, answers = Fleet(self._revision, known, ()).decided(batch)
         if line.revision == self._revision:
             connection.execute("ROLLBACK")

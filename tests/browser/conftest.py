@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, sync_playwright
 
 from tests.process.service import Service, running
 
@@ -61,10 +61,19 @@ def fleet(report: Report) -> None:
     report("cron", {"server_group": "web", "host": "web-02", "changed_files": ["/etc/a"], "server_type": "nginx"})
 
 
+@pytest.fixture(scope="session")
+def tab(browser: Browser) -> Page:
+    """A window that is used again and again, as people do: to open one costs more than what a test does in it."""
+    return browser.new_page()
+
+
 @pytest.fixture
-def open_page(browser: Browser, service: Service) -> Iterator[Open]:
-    """Open a path in a window of its own, with a clock that the test moves. No page may raise, warn, or ask."""
+def open_page(browser: Browser, tab: Page, service: Service) -> Iterator[Open]:
+    """Open a path with a clock that the test moves: first in the old window, as it was left by nobody, then, or where
+    it has to be of another kind, in a new one. No page may raise, warn, or ask.
+    """
     said: list[str] = []
+    free = [tab]
 
     def dismiss(dialog: Dialog) -> None:
         said.append(f"dialog: {dialog.message}")
@@ -75,16 +84,27 @@ def open_page(browser: Browser, service: Service) -> Iterator[Open]:
         if "Failed to load resource" not in message.text:
             said.append(f"console: {message.text}")
 
+    def fail(error: Error) -> None:
+        said.append(f"error: {error}")
+
+    def leave() -> None:
+        tab.evaluate("[localStorage, sessionStorage].forEach(each => each.clear())")
+        tab.goto("about:blank")
+        tab.context.clear_cookies()
+
     with ExitStack() as stack:
 
         def open_path(path: str = "/", **options: Any) -> Page:
-            context = stack.enter_context(browser.new_context(**options))
-            page = context.new_page()
-            page.set_default_timeout(10_000)
+            if free and not options:
+                page = free.pop()
+                stack.callback(leave)
+            else:
+                page = stack.enter_context(browser.new_context(**options)).new_page()
+            page.set_default_timeout(60_000)
             page.clock.install()
-            page.on("pageerror", lambda error: said.append(f"error: {error}"))
-            page.on("dialog", dismiss)
-            page.on("console", listen)
+            for event, hear in (("pageerror", fail), ("dialog", dismiss), ("console", listen)):
+                page.on(event, hear)  # type: ignore[call-overload]  # it knows each event by its own type
+                stack.callback(page.remove_listener, event, hear)
             page.goto(service.url + path)
             page.wait_for_selector("#as-of:not([hidden])")
             return page

@@ -78,7 +78,7 @@ def test_a_document_of_version_1_is_handed_to_the_upgrade() -> None:
 
     document = read_document(b'{"sync_status":"SYNCED"}', upgrade)
     assert seen == [{"sync_status": "SYNCED"}]
-    assert (document.revision, list(document.servers), document.is_upgraded) == (1, ["a/x"], True)
+    assert (document.revision, list(document.servers), document.is_upgraded) == (0, ["a/x"], True)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Service:
         """Hold the store's lock, if it has one by now: who is held still here does not hold it."""
         try:
             lock = self.store.with_name(f"{self.store.name}.lock").open("rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             yield
             return
         with lock:

@@ -50,7 +50,8 @@ class Month:
     def at(self, moment: int) -> Plain:
         """The plain recomputation up to that second, from the first report on."""
         if moment not in self.plains:
-            self.plains[moment] = plain.replay(self.happenings, moment)
+            since = max((known for known in self.plains if known < moment), default=0)
+            self.plains[moment] = plain.replay(self.happenings, moment, self.plains.get(since, Plain()), since)
         return self.plains[moment]
 
     def of(self, kind: str) -> list[Reading]:

@@ -45,13 +45,14 @@ class Plain:
     entries: list[Fields] = field(default_factory=list)
 
 
-def replay(happenings: Iterable[Happening], until: int) -> Plain:
-    """Everything that was sent until that second, that second included."""
-    plain = Plain()
+def replay(happenings: Iterable[Happening], until: int, before: Plain, since: int) -> Plain:
+    """Everything that was sent after a second, and until another, that second included, on top of what was before."""
+    plain = Plain(dict(before.servers), list(before.entries))
     for one in happenings:
         if one.time > until:
             break
-        take(plain, one)
+        if one.time > since:
+            take(plain, one)
     return plain
 
 

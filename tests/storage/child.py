@@ -18,9 +18,20 @@ import legacy
 import storage
 from config import Settings
 from domain import document
+from domain.times import epoch
 from storage import Store, json_file, open_store
 from tests.memory_store import MemoryStore
-from tests.storage.records import ROOT, count, keep_in_journal, note, opened, write_the_file
+from tests.storage.records import (
+    NOW,
+    ROOT,
+    count,
+    keep_in_journal,
+    never_version_1,
+    note,
+    opened,
+    server,
+    write_the_file,
+)
 
 DIED = 9
 V1 = {
@@ -172,6 +183,31 @@ def _migrating(path: Path, acknowledge: Callable[[], object]) -> None:
     acknowledge()
 
 
+def _changed(path: Path) -> None:
+    """A file in which somebody changed one server, removed one and added one, while commits wait in the journal."""
+    _in_journal(path)
+    value = json.loads(path.read_bytes())
+    value["servers"]["a/x"]["commit_sha"] = "by hand"
+    del value["servers"]["b/0"]
+    value["servers"]["c/x"] = server("c/x")
+    path.write_text(json.dumps(value))
+
+
+def _reading(path: Path, acknowledge: Callable[[], object]) -> None:
+    opened(path).snapshot()
+    acknowledge()
+
+
+def yesterday(path: Path) -> Store:
+    """The store by a clock for which all that was noted lies ahead."""
+    return open_store(path, never_version_1, clock=lambda: epoch(NOW) - 86_400)
+
+
+def _reading_yesterday(path: Path, acknowledge: Callable[[], object]) -> None:
+    yesterday(path).snapshot()
+    acknowledge()
+
+
 WORK = {
     "first use": Work(lambda _path: None, _steps(0)),
     "in the file": Work(_in_file, _steps(1)),
@@ -179,6 +215,8 @@ WORK = {
     "closing": Work(_in_file, _closing),
     "over a torn journal": Work(_torn, _steps(2, 3)),
     "over an edited file": Work(_edited, _steps(2, 3)),
+    "a changed file": Work(_changed, _reading),
+    "times ahead": Work(_in_journal, _reading_yesterday),
     "migrating": Work(lambda path: path.write_bytes(V1_BYTES), _migrating),
 }
 ANEW = {"in the file", "closing"}  # the journal is started anew at each of their checkpoints

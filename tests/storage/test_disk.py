@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Store, json_file
+from storage import Store, json_file, trouble
 from storage.history import HistoryFile
 from storage.journal import Journal
 from tests.memory_store import snapshot_of
@@ -104,14 +104,18 @@ def test_a_read_only_disk_is_named_is_still_read_and_when_it_is_writable_again_t
     _assert_all_is_well_again(store, path)
 
 
-def test_a_version_1_file_on_a_full_disk_stays_and_is_migrated_when_there_is_room(disk: Path) -> None:
+def test_a_version_1_file_on_a_full_disk_is_read_stays_and_is_migrated_when_there_is_room(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     path = disk / "status.json"
     path.write_bytes(V1_BYTES)
     path.with_name("status.json.lock").touch()
     _fill(disk)
     store = v1_store(path)
+    assert list(store.snapshot().records) == ["rsyslog-lab/rsyslog-lab"]
     with pytest.raises(Unavailable, match="No space left on device"):
-        store.snapshot()
+        put(store, server("a/x"))
     assert path.read_bytes() == V1_BYTES
     (disk / "ballast").unlink()
     assert list(store.snapshot().records) == ["rsyslog-lab/rsyslog-lab"]

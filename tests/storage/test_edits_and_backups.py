@@ -12,9 +12,21 @@ import orjson
 import pytest
 
 from domain.errors import Unavailable
-from storage import Decision, json_file
+from storage import Decision, Snapshot, json_file
 from storage.files import write_synced
-from tests.storage.records import agree, beside, in_file, keep_in_journal, note, opened, server, told, write_the_file
+from storage.json_file import JsonFileStore
+from tests.storage.records import (
+    agree,
+    beside,
+    in_file,
+    keep_in_journal,
+    note,
+    opened,
+    server,
+    told,
+    until,
+    write_the_file,
+)
 
 
 def test_a_file_older_than_the_journal_is_completed_from_it(path: Path) -> None:
@@ -119,6 +131,7 @@ def test_an_edit_while_the_file_is_written_is_kept_also_when_a_reader_took_it_ov
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = opened(path)
+    assert isinstance(store, JsonFileStore)
     note(store, ("a/x", "synced"))
 
     def edited_meanwhile(*arguments: Any, **options: Any) -> Any:
@@ -126,11 +139,17 @@ def test_an_edit_while_the_file_is_written_is_kept_also_when_a_reader_took_it_ov
         monkeypatch.undo()
         keep_in_journal(store)
         path.write_bytes(path.read_bytes().replace(b'"branch":""', b'"branch":"by hand"'))
-        assert store.snapshot().records["a/x"]["branch"] == "by hand"
+        reader.start()
+        until(lambda: store._replica.is_foreign)
         return signature
+
+    reader = threading.Thread(target=lambda: shown.append(store.snapshot()), daemon=True)
+    shown = list[Snapshot]()
 
     monkeypatch.setattr(json_file, "write_synced", edited_meanwhile)
     note(store, ("b/x", "synced"))
+    reader.join()
+    assert shown[0].records["a/x"]["branch"] == "by hand"
     assert agree(path, store) == ["a/x", "b/x"]
     assert in_file(path)["a/x"]["branch"] == "by hand"
     note(store, ("c/x", "synced"))
@@ -156,7 +175,10 @@ def test_a_file_put_there_while_a_change_is_decided_gets_the_change_too(path: Pa
     store.change(["b/x"], decide)
     note(store, ("c/x", "synced"))
     assert agree(path, store) == ["b/x", "c/x"]
-    assert store.snapshot().revision == 3
+    assert [(key, event) for _revision, key, event, _status in told(store)] == [
+        ("a/x", "created"), ("a/x", "deleted"), ("b/x", "created"), ("c/x", "created"),
+    ]  # fmt: skip
+    assert store.snapshot().revision == 5
 
 
 def test_a_backup_put_back_while_commits_wait_is_taken_over_with_what_came_after_the_last_checkpoint(
@@ -175,7 +197,13 @@ def test_a_backup_put_back_while_commits_wait_is_taken_over_with_what_came_after
     note(other, ("d/x", "synced"))
     note(store, ("d/x", "failed"))
     assert agree(path, store, other) == ["a/x", "c/x", "d/x"]
-    assert [entry[0] for entry in told(store)] == [1, 2, 3, 4, 5, 6]
+    assert told(store)[:3] == [
+        (1, "a/x", "created", "synced"), (2, "a/x", "changed", "failed"), (3, "b/x", "created", "synced"),
+    ]  # fmt: skip
+    assert told(store)[3:] == [
+        (4, "c/x", "created", "synced"), (5, "a/x", "changed", "synced"), (6, "b/x", "deleted", "synced"),
+        (7, "d/x", "created", "synced"), (8, "d/x", "changed", "failed"),
+    ]  # fmt: skip
 
 
 ENDINGS = ("json", "journal", "history")

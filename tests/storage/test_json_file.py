@@ -10,7 +10,7 @@ import pytest
 from domain.server import FIELDS
 from storage import Decision
 from tests.memory_store import snapshot_of
-from tests.storage.records import NOW, files, opened, put, remove, server
+from tests.storage.records import NOW, files, note, opened, put, remove, server, told
 
 SIXTEEN = {
     "project_name": "gitops-for-servers", "repo_name": "rsyslog", "server_group": "rsyslog-prod", "server_type": "rsyslog",
@@ -141,40 +141,43 @@ def test_members_and_fields_of_a_later_version_survive_a_rewrite(path: Path) -> 
 
 def test_a_file_edited_by_hand_is_taken_over_whatever_its_layout(path: Path) -> None:
     store = opened(path)
-    put(store, server("a/x"), server("b/x"), server("c/x"))
+    note(store, ("a/x", "unknown"), ("b/x", "unknown"), ("c/x", "unknown"))
     value = json.loads(path.read_bytes())
     del value["servers"]["a/x"]
     value["servers"]["b/x"]["branch"] = "by hand"
     shuffled = {"servers": dict(reversed(value["servers"].items())), "revision": 3, "version": "2.0"}
     path.write_text(json.dumps(shuffled, indent=4))
 
-    assert store.snapshot() == snapshot_of(3, {"b/x": server("b/x", branch="by hand"), "c/x": server("c/x")})
+    assert store.snapshot() == snapshot_of(
+        4, {"b/x": server("b/x", branch="by hand", revision=2), "c/x": server("c/x", revision=3)}
+    )
     put(store, server("d/x"))
     assert list(json.loads(path.read_bytes())["servers"]) == ["b/x", "c/x", "d/x"]
-    assert opened(path).get("b/x") == server("b/x", branch="by hand")
+    assert opened(path).get("b/x") == server("b/x", branch="by hand", revision=2)
+    assert told(store)[3:] == [(4, "a/x", "deleted", "unknown")]
 
 
 def test_a_line_edited_in_place_is_taken_over(path: Path) -> None:
     """`sed -i` keeps the layout, and even the size."""
     store = opened(path)
-    put(store, server("a/x", branch="main"), server("b/x", branch="main"))
-    edited = path.read_text().replace('"branch":"main"', '"branch":"next"', 1)
+    note(store, ("a/x", "unknown"), ("b/x", "unknown"))
+    edited = path.read_text().replace('"branch":""', '"branch":"next"', 1)
     path.with_name("edited").write_text(edited)
     path.with_name("edited").replace(path)
     assert store.snapshot() == snapshot_of(
-        2, {"a/x": server("a/x", branch="next"), "b/x": server("b/x", branch="main")}
+        2, {"a/x": server("a/x", branch="next", revision=1), "b/x": server("b/x", revision=2)}
     )
 
 
 def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice(path: Path) -> None:
     store = opened(path)
-    put(store, server("a/x"))
+    note(store, ("a/x", "unknown"))
     backup = path.with_name("backup.json")
     backup.write_bytes(path.read_bytes())
     for _ in range(3):
-        put(store, server("a/x"), server("b/x"))
+        note(store, ("a/x", "unknown"), ("b/x", "unknown"))
     backup.replace(path)
-    assert store.snapshot() == snapshot_of(7, {"a/x": server("a/x")})
+    assert store.snapshot() == snapshot_of(8, {"a/x": server("a/x", revision=1)})  # that b/x is gone took one
     given = list[int]()
 
     def decide(_before: object, revision: int) -> Decision:
@@ -182,8 +185,8 @@ def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice
         return Decision({"c/x": server("c/x")})
 
     store.change(["c/x"], decide)
-    assert given == [8]
-    assert opened(path).snapshot().revision == 8
+    assert given == [9]
+    assert opened(path).snapshot().revision == 9
 
 
 def test_the_permissions_that_the_operator_gave_are_kept(path: Path) -> None:
@@ -218,7 +221,7 @@ def test_a_temporary_file_that_a_crash_left_does_no_harm(path: Path) -> None:
         path.with_name("status.json.journal").unlink()  # so that it is started anew
         assert opened(path).snapshot() == store.snapshot()
         put(opened(path), server("a/x"))
-        assert files(path) == ["journal", "lock"]
+        assert files(path) == ["history", "journal", "lock"]
 
 
 def test_a_check_leaves_nothing_behind_and_the_file_untouched(path: Path) -> None:

@@ -191,5 +191,9 @@ def test_a_version_1_file_put_back_while_the_service_runs_is_migrated_and_the_hi
     path.write_bytes(V1_BYTES)
     assert list(store.snapshot().records) == [KEY]
     note(store, (KEY, "synced"))
-    assert told(v1_store(path)) == told(store) == [(1, "a/x", "created", "synced"), (2, KEY, "changed", "synced")]
+    assert told(v1_store(path)) == told(store)
+    assert [(*entry, one["source"]) for entry, one in zip(told(store), store.events(), strict=True)] == [
+        (1, "a/x", "created", "synced", "pipeline"), (2, "a/x", "deleted", "synced", "file"),
+        (3, KEY, "created", "out_of_sync", "legacy"), (4, KEY, "changed", "synced", "pipeline"),
+    ]  # fmt: skip
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES

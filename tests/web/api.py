@@ -58,7 +58,7 @@ class Api:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.clock = Clock()
         self.store = folder / "status.json"
-        self.app: Flask = create_app(Settings(store=self.store, **settings), clock=self.clock)
+        self.app: Flask = create_app(Settings(**{"store": self.store, **settings}), clock=self.clock)
         self._client = self.app.test_client()
 
     def request(self, method: str, path: str, **options: Any) -> Answer:
