@@ -33,11 +33,17 @@ def values(servers: Iterable[Server], name: str) -> list[str]:
 
 
 def unknown(servers: Collection[Server], query: Query) -> Iterator[Unknown]:
-    """For each filter, the words that none of the servers has. A value may hold commas: each part of one that is
-    there counts as known."""
+    """For each filter, the words that none of the servers has. Commas and braces may belong to a value: each part of
+    one that is there counts as known."""
     for name in (name for name in FREE_TEXTS if name in query.texts):
         wanted, there = query.texts[name], values(servers, name)
-        known = {part for value in there if value in wanted for part in (value, *value.split(","))}
+        known = {
+            part
+            for value in there
+            if value in wanted
+            for text in (value, value.strip("{}"))
+            for part in text.split(",")
+        }
         if words := sorted(set(wanted) - known):
             yield Unknown(name, words, there[:MAX_VALUES], max(0, len(there) - MAX_VALUES))
 

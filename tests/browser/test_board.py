@@ -30,7 +30,7 @@ def test_a_count_leads_to_what_it_counts(open_page: Open) -> None:
     expect(page).to_have_url(re.compile(r"/\?problem=true$"))
     assert hosts(page) == ["db-01", "web-02"]
     page.get_by_role("link", name="db-01").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("db-01 failed")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("db-01 pipeline failed")
     expect(page.get_by_text("The last pipeline failed")).to_be_visible()
 
 

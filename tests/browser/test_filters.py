@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import Open, Report
 from tests.process.service import Service
@@ -106,6 +106,22 @@ def test_a_choice_that_comes_with_a_report_is_offered_at_the_next_refresh(open_p
     expect(environment).to_be_focused()
     environment.select_option("stage")
     expect_hosts(page, "web-09")
+
+
+def test_a_choice_that_is_made_before_the_script_is_there_is_sent_too(browser: Browser, service: Service) -> None:
+    context = browser.new_context()
+    page, held = context.new_page(), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/filters.js", hold, times=1)
+    with page.expect_request("**/filters.js"):
+        page.goto(service.url, wait_until="commit")
+    choice(page, "Type").select_option("nginx")
+    held[0].continue_()
+    expect_filters(page, server_type="nginx")
+    context.close()
 
 
 def test_without_a_script_the_form_is_sent_by_its_button(browser: Browser, service: Service) -> None:

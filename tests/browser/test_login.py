@@ -154,7 +154,7 @@ def test_who_is_limited_to_groups_gets_these(new_page: NewPage, service: Service
     expect(page).to_have_url(f"{service.url}/?server_group=web")
     page.get_by_role("link", name="Problems", exact=True).click()
     expect(page).to_have_url(f"{service.url}/problems?server_group=web")
-    expect(page.get_by_text("All is well")).to_be_visible()
+    expect(page.get_by_text("No problem is known of 1 server")).to_be_visible()
 
 
 def test_over_plain_http_one_can_log_in_and_out_too(new_page: NewPage, service: Service) -> None:

@@ -61,3 +61,9 @@ def test_what_fits_nothing_by_itself_is_told_from_what_fits_nothing_together() -
     assert fitting_nothing(SERVERS, query(*given), MOMENT) == {"stale", "seen_before"}
     assert fitting_nothing(SERVERS, query(*given[:2]), MOMENT) == set()
     assert fitting_nothing([], query(*given[:2]), MOMENT) == {"environment", "status"}
+
+
+@pytest.mark.parametrize("given", ["a,b", "lab,a,b", "{a,b}", "{x}", "x,{x}"])
+def test_a_value_that_holds_commas_or_braces_is_known(given: str) -> None:
+    servers = [*SERVERS, server("b/y", environment="{x}"), server("b/z", environment="x")]
+    assert not list(unknown(servers, query(("environment", given))))

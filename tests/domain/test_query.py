@@ -1,6 +1,5 @@
 """What a reading selects."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from domain.freshness import Moment, computed
 from domain.query import AGES, FILTERS, LOST_PLUS, PAGE, TEXT_FILTERS, WHEN, read_query
 from domain.server import CHOICES, STATUSES, Server
 from domain.times import time_text
-from domain.tokens import ANYBODY
 from tests.storage.records import server
 
 NOW = 1_777_199_400
@@ -292,15 +290,3 @@ def test_a_field_is_taken_where_it_is_asked_for_only() -> None:
     assert (query.field, query.matches(server("a/x"), MOMENT)) == ("branch", True)
     with pytest.raises(Invalid, match="'field' is no parameter here"):
         read_query([("field", "branch")], NOW, pages=False)
-
-
-@pytest.mark.parametrize(
-    ("groups", "found"), [((), "abc"), (("a",), "a"), (("?",), "abc"), (("b*", "c"), "bc"), (("x",), "")]
-)
-def test_nothing_is_found_beyond_the_groups_of_who_asks(groups: tuple[str, ...], found: str) -> None:
-    rights = replace(ANYBODY, groups=groups)
-    servers = [server("a/x"), server("b/x"), server("c/x")]
-    for given_ in ([], [("server_group", "a,b,c")], [("status", "unknown")]):
-        query = replace(read_query(given_, NOW, pages=False), rights=rights)
-        assert "".join(one["server_group"] for one in servers if query.matches(one, MOMENT)) == found
-        assert query.selects_all == (not groups and not given_)

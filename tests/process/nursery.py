@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import runpy
@@ -52,9 +51,8 @@ def become(program: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    number, *libraries = sys.argv[1:]
-    for library in libraries:
-        importlib.import_module(library)
+    number, libraries = sys.argv[1:]
+    exec(libraries, {})
     gc.freeze()  # nobody looks through all of it again, so that children share it
     with contextlib.suppress(KeyboardInterrupt):
         become(serve(socket.socket(fileno=int(number))))

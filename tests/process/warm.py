@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 NURSERY = Path(__file__).with_name("nursery.py")
-# Not prometheus-client, which looks at the environment when it is loaded.
-OF_THE_SERVICE = ("filelock", "flask.cli", "itsdangerous", "orjson", "psycopg", "pydantic")
+# What each loads before it is a program, and what a library does at its first use. Not prometheus-client, which looks at
+# the environment when it is loaded.
+OF_THE_STORE = "import filelock, orjson, psycopg, pydantic; pydantic.TypeAdapter(int)"
+OF_THE_SERVICE = f"{OF_THE_STORE}; import flask.cli, itsdangerous, logging.config, wsgiref.simple_server"
 LIBRARIES = {
-    "agent": ("argparse", "concurrent.futures", "difflib", "http.client", "ssl"),
-    "gunicorn": (*OF_THE_SERVICE, "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"),
+    "agent": "import argparse, concurrent.futures.thread, difflib, hashlib, http.client, shutil, ssl, tempfile, urllib.request",
+    "gunicorn": f"{OF_THE_SERVICE}; import gunicorn.app.wsgiapp, gunicorn.glogging, gunicorn.workers.gthread",
     "flask": OF_THE_SERVICE,
-    "storage": ("filelock", "orjson", "pydantic"),
+    "storage": OF_THE_STORE,
 }
 AT_THE_START = ("PYTHON", "LC_", "LANG")  # what an interpreter looks at when it starts itself
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -79,7 +81,7 @@ def _nursery(module: str, environment: tuple[tuple[str, str], ...]) -> socket.so
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         its.set_inheritable(True)
-        words = [sys.executable, str(NURSERY), str(its.fileno()), *LIBRARIES[module]]
+        words = [sys.executable, str(NURSERY), str(its.fileno()), LIBRARIES[module]]
         os.posix_spawn(sys.executable, words, {"PATH": os.environ["PATH"], **dict(environment)})
     atexit.register(ours.close)
     return ours

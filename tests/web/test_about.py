@@ -90,3 +90,21 @@ def test_the_documents_page_shows_every_route_and_needs_no_other_host(api: Api) 
     for path in api.get("/openapi.json").json["paths"]:
         assert f"{path}</code>" in page
     assert not re.findall(r'(?:src|href)="(?![/#])', page)
+
+
+def test_the_documents_page_has_an_anchor_for_each_route_and_leads_nowhere_else(api: Api) -> None:
+    page = api.get("/docs").response.text
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert {"post-status-cron", "get-agent", "status-404"} <= set(ids)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= {*ids}
+    routes = [method for methods in api.get("/openapi.json").json["paths"].values() for method in methods]
+    assert len(re.findall(r'<li><a href="#(?:get|post|delete)-', page)) == len(routes)
+
+
+def test_the_documents_page_says_a_status_once_and_writes_code_as_code(api: Api) -> None:
+    page = api.get("/docs").response.text
+    assert "`" not in re.sub("<pre.*?</pre>", "", page, flags=re.DOTALL)
+    assert "<code>synced, stale</code>" in page
+    assert page.count("The request does not fit the contract") == 1
+    assert "As asked." not in page

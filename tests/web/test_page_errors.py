@@ -67,6 +67,12 @@ def test_a_bad_parameter_names_what_is_allowed_and_leads_to_the_same_without_it(
     assert ask(api, path + link).status == 200
 
 
+def test_a_word_that_a_field_cannot_have_names_those_that_it_can(api: Api) -> None:
+    page = seen(ask(api, "/?status=syncd&environment=prod"))
+    assert "'status' must be synced, out_of_sync, failed or unknown." in page.words
+    assert "?environment=prod" in page.links()
+
+
 def test_a_bad_parameter_alone_leads_to_the_bare_page(api: Api) -> None:
     assert "?" in seen(ask(api, "/problems?sttus=x")).links()
 
@@ -132,7 +138,7 @@ def test_a_form_that_is_refused_is_answered_with_a_page(
 
 API = [
     ("GET", "/status/none", 404), ("GET", "/status?x=1", 400), ("GET", "/status/pipeline", 404), ("GET", "/tokens", 401),
-    ("PUT", "/status", 405), ("GET", "/status/web/none", 404), ("DELETE", "/status/web/none", 404), ("GET", "/agent", 404),
+    ("PUT", "/status", 405), ("GET", "/status/web/none", 404), ("DELETE", "/status/web/none", 404), ("GET", "/badge/none/none.json", 404),
     ("GET", "/history?limit=x", 400), ("GET", "/badge/none.svg", 404), ("POST", "/status/cron", 415), ("POST", "/login", 401),
 ]  # fmt: skip
 

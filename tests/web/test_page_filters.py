@@ -146,12 +146,13 @@ def test_a_form_that_is_sent_without_a_script_asks_for_what_it_names_only(fleet:
 
 
 def test_a_value_that_a_choice_offers_finds_its_servers(api: Api) -> None:
-    for number, environment in enumerate(["a b", "ü&=#", '"quoted"', "%41", "+", "prod/eu"]):
+    for number, environment in enumerate(["a b", "ü&=#", '"quoted"', "%41", "+", "prod, eu", "{x}"]):
         api.pipeline(host=f"h{number}", environment=environment)
     offered = form(show(api))[0]["environment"]
-    assert len(offered) == 7
+    assert len(offered) == 8
     for value in offered[1:]:
-        assert len(show(api, f"/?environment={quote(value or '')}").keys("tr")) == 1, value
+        page = show(api, f"/?environment={quote(value or '')}")
+        assert (len(page.keys("tr")), "No server has" in page.words) == (1, False), value
 
 
 # A word that no server has
@@ -209,6 +210,12 @@ def test_a_filter_that_fits_nothing_is_told_as_that(environments: Api, query: st
 def test_of_many_values_the_first_are_told_and_the_others_counted(api: Api) -> None:
     api.pipeline([{"server_group": "web", "host": f"web-{number:04}", "status": "synced"} for number in range(1_000)])
     assert "web-0028, web-0029 and 970 more." in show(api, "/?host=web-9999").words
+
+
+def test_a_server_without_a_drift_check_is_no_unknown_word(environments: Api) -> None:
+    page = show(environments, "/?drift_status=none&environment=lab")
+    assert page.keys("tr") == ["web/web-0"]
+    assert "No server has" not in page.words
 
 
 def test_a_field_that_nobody_reports_is_told_as_that(environments: Api) -> None:

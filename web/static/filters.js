@@ -8,16 +8,22 @@ const home = document.querySelector(".brand").pathname;
 export const parameters = () => new URLSearchParams(location.search);
 const own = () => [...parameters()].filter(([name]) => OWN.includes(name));
 
+const choices = () => [...document.querySelectorAll("select[name]")];
+const served = (select) => select.querySelector("[selected]")?.value ?? "";
+
+function send() {
+  const chosen = [...new FormData(tools)].filter(([, value]) => value);
+  location.search = new URLSearchParams([...chosen, ...own()]);
+}
+
 function start() {
   tools.hidden = false;
   for (const label of tools.querySelectorAll("label")) label.hidden = false;
   for (const button of tools.querySelectorAll("button")) button.hidden = true; // a choice is sent as it is made
   tools.addEventListener("submit", (event) => event.preventDefault()); // Enter in the search
-  tools.addEventListener("change", ({ target }) => {
-    if (!target.name) return;
-    const chosen = [...new FormData(tools)].filter(([, value]) => value);
-    location.search = new URLSearchParams([...chosen, ...own()]);
-  });
+  tools.addEventListener("change", ({ target }) => target.name && send());
+  // What was chosen before this script was there.
+  if (choices().some((select) => select.value !== served(select))) send();
 }
 
 function takeAlong({ target }) {
@@ -36,6 +42,5 @@ if (tools) start();
 for (const use of ["pointerdown", "focusin", "click"]) document.addEventListener(use, takeAlong);
 addEventListener("pageshow", ({ persisted }) => {
   // A page that the browser kept shows what was chosen when it was left, and not what it is about.
-  if (!persisted) return;
-  for (const select of document.querySelectorAll("select[name]")) select.value = select.querySelector("[selected]")?.value ?? "";
+  if (persisted) for (const select of choices()) select.value = served(select);
 });
