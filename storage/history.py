@@ -16,6 +16,7 @@ from storage.files import rename_synced, sync_folder, take_mode, write_all, writ
 from storage.index import Index, as_time
 
 TAIL_BYTES = 4_096
+LINES_AT_ONCE = 1_000
 DAY = 86_400
 
 
@@ -53,10 +54,11 @@ class HistoryFile:
             if end == 0:
                 take_mode(descriptor, self._like)
             os.ftruncate(descriptor, end)
-            new = [
-                orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in entries if entry["revision"] > last
-            ]
-            write_all(descriptor, b"".join(new))
+            new = [entry for entry in entries if entry["revision"] > last]
+            for start in range(0, len(new), LINES_AT_ONCE):  # each line that waits keeps kilobytes
+                some = new[start : start + LINES_AT_ONCE]
+                lines = [orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in some]
+                write_all(descriptor, b"".join(lines))
             os.fdatasync(descriptor)
             if end == 0:
                 sync_folder(self.path.parent)

@@ -102,6 +102,8 @@ class Index:
                     entry: Entry = orjson.loads(line)
                 except ValueError:
                     raise _unreadable(number) from None
+                if not entry.keys() >= Entry.__required_keys__:
+                    raise _unreadable(number)
                 yield entry
 
     def brought_back(self, now: str) -> Iterator[bytes]:

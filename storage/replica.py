@@ -142,7 +142,7 @@ class Replica:
     def note_checkpoint(self, line: Line) -> None:
         """File and history hold what was committed up to this line; the one who makes it says so too."""
         self.files = (line.file, *self.files[:1])
-        self.in_file, self.is_upgraded = line.revision, False
+        self.in_file, self.is_upgraded, self.is_new = line.revision, False, False
         self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > line.revision]
         self.seconds += line.seconds
 

@@ -58,7 +58,8 @@ def agreement_findings(path: Path, fleet: Fleet, in_journal: Sequence[Entry], un
         key = entry_key(entry)
         if entry["revision"] <= until and (key not in last or entry["revision"] > last[key]["revision"]):
             last[key] = entry
-    found = [entry_key(entry) for entry in file_entries(fleet.servers, last.values(), 0, "", is_upgraded=False)]
+    missing = file_entries(fleet.servers, last.values(), 0, "", is_upgraded=False)
+    found = sorted({entry_key(entry) for entry in missing})
     if not found:
         return
     names = ", ".join(found[:MOST_NAMED]) + (f" and {len(found) - MOST_NAMED} more" if found[MOST_NAMED:] else "")

@@ -1,9 +1,12 @@
 """The agent as an operator has it: a process of its own, beside real git and a real service."""
 
+import atexit
+import functools
 import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -116,14 +119,27 @@ class Remote:
 
 def remote(folder: Path, files: Mapping[str, str]) -> Remote:
     """A bare repository with a first commit on `main`, a developer's clone and the server's."""
-    bare, work, clone = folder / "remote.git", folder / "work", folder / "clone"
-    folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
-    git(folder, "clone", "--quiet", str(bare), str(work))
-    made = Remote(work, clone)
-    made.push(files, "First")
-    git(folder, "clone", "--quiet", str(bare), str(clone))
-    return made
+    first = _made(tuple(sorted(files.items())))
+    shutil.copytree(first, folder, symlinks=True, dirs_exist_ok=True)
+    for clone in (folder / "work", folder / "clone"):
+        git(clone, "remote", "set-url", "origin", str(folder / "remote.git"))
+        git(clone, "update-index", "-q", "--refresh")
+    return Remote(folder / "work", folder / "clone")
+
+
+@functools.cache
+def _made(files: tuple[tuple[str, str], ...]) -> Path:
+    """The same, made once by git itself: it takes a dozen calls of it. It goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="gitops-status-git-"))
+    atexit.register(shutil.rmtree, folder)
+    bare, work, clone = (str(folder / name) for name in ("remote.git", "work", "clone"))
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", bare)
+    git(folder, "clone", "--quiet", bare, work)
+    Remote(folder / "work", folder / "clone").push(dict(files), "First")
+    git(folder, "clone", "--quiet", bare, clone)
+    for sample in folder.glob("**/hooks/*.sample"):
+        sample.unlink()
+    return folder
 
 
 def config(path: Path, **members: Any) -> Path:

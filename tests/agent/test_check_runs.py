@@ -151,24 +151,24 @@ def test_a_log_for_machines_has_an_object_a_line_diffs_too(server: Server) -> No
     )
 
 
-def test_thousands_of_files_need_no_more_calls_of_git_than_three(server: Server) -> None:
+def test_a_thousand_files_need_no_more_calls_of_git_than_three(server: Server) -> None:
     calls = noted_git(server.agent)
     (server.clone / "compose.yml").write_text("edited")
     server.check()
     few = calls()
     git(server.clone, "checkout", "--quiet", "compose.yml")
-    server.remote.push({f"{n % 11}/{n}.conf": f"{n}\n" for n in range(2_200)})
+    server.remote.push({f"{n % 11}/{n}.conf": f"{n}\n" for n in range(1_210)})
     git(server.clone, "pull", "--quiet")
     (server.clone / "7/7.conf").write_text("8\n")
     done = server.check()
     assert server.verdict() == ("out_of_sync", ["7/7.conf"])
-    assert ": 2203 files." in done.stdout
+    assert ": 1213 files." in done.stdout
     assert calls() == few
     for folder in range(10):
         shutil.rmtree(server.clone / str(folder))
     assert server.check().returncode == 1
     status, files = server.verdict()
-    assert (status, len(files), files[-1]) == ("out_of_sync", 1000, "… and 1,001 more")
+    assert (status, len(files), files[-1]) == ("out_of_sync", 1000, "… and 101 more")
 
 
 def test_a_check_that_is_ended_leaves_nothing_behind(server: Server, tmp_path: Path) -> None:

@@ -74,14 +74,16 @@ def checks(agent: Agent, service: Service, group: str) -> None:
     """`check`, with files and a template, and letters that are no ASCII."""
     server = Server(agent.folder, agent, service, group)
     server.remote.push({"größe/ü.conf": "ä=1\n"})
-    target = agent.folder / "größe.conf"
-    target.write_text("ä=2\n")
-    for rule in ({"source": "größe/*"}, {"command": "cat größe/ü.conf"}):
-        server.members["files"] = [{**rule, "target": str(target), "mode": "0644"}]
-        done = server.check("--diff")
-        assert (done.returncode, done.stderr) == (1, "")
-        assert "-ä=1\n+ä=2\n" in done.stdout
-        assert server.verdict() == ("out_of_sync", [str(target)])
+    rules = {"größe.conf": {"source": "größe/*"}, "ö.conf": {"command": "cat größe/ü.conf"}}
+    for name in rules:
+        (agent.folder / name).write_text("ä=2\n")
+    server.members["files"] = [
+        {**rule, "target": str(agent.folder / name), "mode": "0644"} for name, rule in rules.items()
+    ]
+    done = server.check("--diff")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count("-ä=1\n+ä=2\n") == 2
+    assert server.verdict() == ("out_of_sync", [str(agent.folder / name) for name in rules])
 
 
 def deploys(agent: Agent, service: Service, group: str) -> None:

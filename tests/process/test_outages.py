@@ -95,11 +95,13 @@ def test_a_failover_loses_nothing_that_was_acknowledged_and_needs_no_restart(tmp
 
 
 def test_a_database_without_a_free_connection_is_told_and_found_again(tmp_path: Path, machine: Postgres) -> None:
-    with fresh_schema(machine.url) as url, service_on(url, tmp_path) as service:
+    """A service that was started meanwhile, as each worker keeps the connection by which it read the fleet."""
+    with fresh_schema(machine.url) as url, contextlib.ExitStack() as services:
         with contextlib.ExitStack() as others:
             come = (others.enter_context(contextlib.closing(_connected(machine.url))) for _ in itertools.count())
             with pytest.raises(psycopg.OperationalError, match="too many clients"):
                 list(come)
+            service = services.enter_context(service_on(url, tmp_path))
             assert answers(service) == (ALL_DOWN, {"The database has no connection left."})
         wait_until(lambda: answers(service) == (ALL_WELL, set()), "it goes on by itself")
 

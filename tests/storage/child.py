@@ -18,20 +18,10 @@ import legacy
 import storage
 from config import Settings
 from domain import document
-from domain.times import epoch
 from storage import Store, json_file, open_store
 from tests.memory_store import MemoryStore
-from tests.storage.records import (
-    NOW,
-    ROOT,
-    count,
-    keep_in_journal,
-    never_version_1,
-    note,
-    opened,
-    server,
-    write_the_file,
-)
+from tests.process.warm import Program
+from tests.storage.records import ROOT, count, keep_in_journal, note, opened, server, write_the_file, yesterday
 
 DIED = 9
 V1 = {
@@ -51,8 +41,8 @@ def v1_store(path: Path, clock: Callable[[], float] = lambda: 1_777_199_400.0) -
 @contextlib.contextmanager
 def waiting_for_a_line(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A Python process that has said its first line and waits for one of ours; it is reaped at the end."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+    pipe, popen = subprocess.PIPE, Program if arguments[0] == "-m" else subprocess.Popen
+    with popen([sys.executable, *arguments], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         try:
             assert process.stdout
             assert process.stdout.readline()
@@ -196,11 +186,6 @@ def _changed(path: Path) -> None:
 def _reading(path: Path, acknowledge: Callable[[], object]) -> None:
     opened(path).snapshot()
     acknowledge()
-
-
-def yesterday(path: Path) -> Store:
-    """The store by a clock for which all that was noted lies ahead."""
-    return open_store(path, never_version_1, clock=lambda: epoch(NOW) - 86_400)
 
 
 def _reading_yesterday(path: Path, acknowledge: Callable[[], object]) -> None:

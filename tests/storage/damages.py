@@ -10,6 +10,7 @@ from pathlib import Path
 from domain.history import change_entry
 from storage import Commit, Decision, Store
 from storage.json_file import JsonFileStore
+from tests.process import warm
 from tests.storage.child import V1_BYTES
 from tests.storage.records import NOW, ROOT, never_version_1, server
 
@@ -19,9 +20,7 @@ Damage = Callable[[Path], object]
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """`python -m storage`, run to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "storage", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return warm.run([sys.executable, "-m", "storage", *map(str, arguments)], cwd=ROOT, text=True)
 
 
 def report(store: Store, key: str, now: str = NOW) -> Commit:

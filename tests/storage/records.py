@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from domain.history import Entry, Event, change_entry, deletion_entry
 from domain.server import Server, new_server
+from domain.times import epoch
 from domain.tokens import Token
 from storage import Changes, Commit, Decision, Store, open_store
 from storage.json_file import JsonFileStore
@@ -33,6 +34,11 @@ def never_version_1(_document: dict[str, Any]) -> None:
 def opened(place: Path | str) -> Store:
     """The file store at a path, or the one in the database of a URL."""
     return open_store(SecretStr(str(place)) if "://" in str(place) else Path(place), never_version_1)
+
+
+def yesterday(path: Path) -> Store:
+    """The store at a path by a clock for which all that is noted lies ahead."""
+    return open_store(path, never_version_1, clock=lambda: epoch(NOW) - 86_400)
 
 
 class Refused(Exception):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,17 +11,9 @@ import pytest
 from storage import Span
 from storage.history import HistoryFile
 from storage.verify import verify
-from tests.storage.child import (
-    PREPARED,
-    V1_BYTES,
-    after_steps,
-    assert_same,
-    assert_steps,
-    step,
-    v1_store,
-    yesterday,
-)
-from tests.storage.records import NOW, ROOT, beside, files, keep_in_journal, opened, put, server, told
+from tests.process import warm
+from tests.storage.child import PREPARED, V1_BYTES, after_steps, assert_same, assert_steps, step, v1_store
+from tests.storage.records import NOW, ROOT, beside, files, keep_in_journal, opened, put, server, told, yesterday
 
 YESTERDAY = "2026-04-25T10:30:00Z"
 
@@ -30,7 +21,8 @@ YESTERDAY = "2026-04-25T10:30:00Z"
 def _tries(folder: Path, work: str) -> list[tuple[Path, int]]:
     """The files of processes that died, each with how often that process had acknowledged."""
     child = [sys.executable, "-m", "tests.storage.child", "die", str(folder), work]
-    done = subprocess.run(child, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = warm.run(child, cwd=ROOT, text=True)
+    done.check_returncode()
     tries = [(folder / str(number) / "status.json", times) for number, times in enumerate(json.loads(done.stdout))]
     assert len(tries) > 6
     return tries

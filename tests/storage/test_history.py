@@ -12,7 +12,7 @@ from domain.errors import Unavailable
 from domain.history import Entry
 from storage import Span, Store, files, open_store
 from storage.verify import verify
-from tests.storage.records import entry, keep_in_journal, never_version_1, opened, put, remove, server, told
+from tests.storage.records import entry, keep_in_journal, never_version_1, note, opened, put, remove, server, told
 
 OLDEST = "2026-04-10T00:00:00Z"
 
@@ -134,9 +134,9 @@ def fleet(path: Path) -> Store:
 def test_old_entries_go_but_the_last_one_of_each_server_that_exists(path: Path) -> None:
     store, other = fleet(path), opened(path)
     assert revisions(other) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    put(store, server("c/c"))
+    note(store, ("c/c", "synced"))
     for reader in (store, other, opened(path)):
-        assert revisions(reader) == [3, 5, 7, 8, 9]
+        assert revisions(reader) == [3, 5, 7, 8, 9, 10]
         assert [one["revision"] for one in reader.in_force("2026-04-15T00:00:00Z")] == [3, 5]
     assert [finding.text for finding in verify(path) if finding.kind == "wrong"] == []
 

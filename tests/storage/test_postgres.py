@@ -14,6 +14,7 @@ from storage import Changes, Decision, Store, open_store
 from storage.postgres import history, replica
 from storage.postgres.schema import MIGRATIONS
 from storage.queue import Change, CommitQueue, Take
+from tests.process.warm import Program
 from tests.storage.databases import connected, held
 from tests.storage.records import (
     ROOT,
@@ -84,8 +85,8 @@ def test_processes_that_change_at_once_lose_no_update(database: str) -> None:
     pipe = subprocess.PIPE
     with (
         contextlib.closing(opened(database)) as store,
-        subprocess.Popen([*child, "a/1"], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as one,
-        subprocess.Popen([*child, "a/2"], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as two,
+        Program([*child, "a/1"], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as one,
+        Program([*child, "a/2"], cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as two,
     ):
         for process in (one, two):
             assert process.stdout

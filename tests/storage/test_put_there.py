@@ -202,20 +202,34 @@ def test_a_file_that_came_and_cannot_be_written_is_shown_said_once_and_told_late
     assert told(store)[1:] == [(2, "a/x", "changed", "failed"), (3, "b/x", "created", "synced")]
 
 
+def test_what_a_report_finds_gone_with_the_file_is_told_with_it(path: Path) -> None:
+    """Somebody removed it: nobody but the next report makes that final."""
+    store = opened(path)
+    note(store, ("a/x", "synced"), ("b/x", "failed"))
+    path.unlink()
+    assert list(store.snapshot().records) == []
+    assert not path.exists()
+    note(store, ("b/x", "failed"))
+    assert of_file(store) == [("a/x", "deleted", "synced", "synced"), ("b/x", "deleted", "failed", "failed")]
+    assert told(store)[4:] == [(5, "b/x", "created", "failed")]
+    assert_file_and_history_agree(path, store)
+
+
+@pytest.mark.parametrize("part", [b'{"revision":2,', b'"commit_sha":"",'], ids=["no JSON", "no entry"])
 def test_a_history_that_cannot_be_read_stops_no_report_and_says_what_is_not_told(
-    path: Path, caplog: pytest.LogCaptureFixture
+    path: Path, caplog: pytest.LogCaptureFixture, part: bytes
 ) -> None:
     store, history = opened(path), beside(path, "history")
     for key in ("a/x", "b/x", "c/x"):
         note(store, (key, "synced"))
-    good = history.read_bytes()
-    history.write_bytes(good.replace(b'{"revision":2,', b"<html>"))
+    first, good, last = history.read_bytes().splitlines(keepends=True)
+    history.write_bytes(first + good.replace(part, b"") + last)
     edit(path, lambda servers: servers["a/x"].update(status="failed"))
     note(store, ("d/x", "synced"))
     assert store.snapshot().records["a/x"]["status"] == "failed"
     sentence = "line 2 of its history cannot be read. What was changed in the file is not told there."
     assert caplog.text.count(sentence) == 1
-    history.write_bytes(history.read_bytes().replace(b"<html>", b'{"revision":2,'))
+    history.write_bytes(history.read_bytes().replace(good.replace(part, b""), good))
     wrong = [finding for finding in verify(path) if finding.kind == "wrong"]
     assert ["1 server: a/x." in finding.text for finding in wrong] == [True]
     shutil.copyfile(path, path.with_name("new"))  # as verify says

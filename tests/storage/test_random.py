@@ -19,6 +19,7 @@ from domain.server import STATUSES
 from storage import Changes, Decision, Store, json_file
 from tests.memory_store import MemoryStore
 from tests.postgres import fresh_schema
+from tests.process.warm import Program
 from tests.storage.records import ROOT, keep_in_journal, note, opened, write_the_file
 
 KEYS = ("a/x", "a/y", "a-b/x", "b/x")
@@ -169,7 +170,7 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(json_file, "JOURNAL_BYTES", 1_000_000)
     pipe = subprocess.PIPE
     child = [sys.executable, "-m", "tests.storage.child", "obey", str(tmp_path / "status.json")]
-    with subprocess.Popen(child, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+    with Program(child, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         Stores.other = process
         try:
             yield

@@ -177,6 +177,41 @@ def test_what_was_committed_before_the_file_was_put_back_does_not_wait(tmp_path:
     assert opened(path).snapshot().records.keys() == {"a/x"}
 
 
+def test_servers_of_which_file_and_history_tell_another_state_are_named(path: Path) -> None:
+    """Which is wrong where the service has taken the file over, and will be told where it has not read it yet."""
+    JsonFileStore(path, never_version_1).compact()
+    replaced(history(path), lambda lines: [line.replace(b'"host":"z"', b'"host":"w"') for line in lines])
+    *_facts, said, end = run("verify", path).stdout.splitlines()
+    assert said == (
+        "WRONG: status.json: its history tells another state of 2 servers: a/w, a/z. Put the file there anew, and the "
+        "service adds it: cp status.json status.json.new && mv status.json.new status.json."
+    )
+    assert end == "1 wrong."
+    path.write_bytes(path.read_bytes().replace(b'"host":"x","status":"unknown"', b'"host":"x","status":"failed"'))
+    done = run("verify", path)
+    assert done.returncode == 0
+    *_facts, said, end = done.stdout.splitlines()
+    assert said == (
+        "unread: status.json: its history tells another state of 4 servers: a/w, a/x, a/z, b/x. The service adds what "
+        "was changed when it next reads the file."
+    )
+    assert end == "All is well once the service has read it."
+    assert run("compact", path).returncode == 0
+    assert run("verify", path).stdout.splitlines()[-1] == "All is well."
+
+
+def test_many_servers_that_differ_are_counted_and_the_first_named(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    store = opened(path)
+    for number in range(22):
+        report(store, f"a/{number:02}")
+    JsonFileStore(path, never_version_1).compact()
+    history(path).unlink()
+    (found,) = [finding for finding in verify.verify(path) if finding.kind == "wrong"]
+    assert "of 22 servers: a/00, a/01, " in found.text
+    assert "a/19 and 2 more. " in found.text
+
+
 @pytest.mark.parametrize("name", ["verify", "compact"])
 def test_a_database_is_refused_without_its_login(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

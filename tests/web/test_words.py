@@ -2,6 +2,7 @@
 
 import re
 
+from tests.process.service import ROOT
 from tests.web.api import Api
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -46,3 +47,14 @@ def test_the_page_of_problems_has_no_headline_about_nothing(api: Api) -> None:
     api.cron()
     assert heading.findall(show(api, "/problems?host=nobody")) == ["No server matches"]
     assert heading.findall(show(api, "/problems")) == ["No server with a problem"]
+
+
+def test_each_box_that_may_scroll_is_reached_by_the_keyboard_and_has_a_name() -> None:
+    boxes = [
+        box
+        for template in (ROOT / "web/templates").glob("*.html")
+        for box in re.findall(r'<(?:pre|div class="wide")[^>]*>', template.read_text("utf-8"))
+    ]
+    assert len(boxes) >= 4
+    for box in boxes:
+        assert 'tabindex="0" role="group" aria-label="' in box, box
