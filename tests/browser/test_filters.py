@@ -155,6 +155,17 @@ def test_a_mistyped_word_is_told_and_mended_by_a_click_and_by_time(open_page: Op
     expect_filters(page, environment="prod", _q="web")
 
 
+@pytest.mark.parametrize(
+    "query", ["?status=synced", "?status=synced&environment=prodd", "?sttus=x", "?environment=prod"]
+)
+def test_the_page_of_problems_fits_a_narrow_window_whatever_it_says(
+    open_page: Open, service: Service, query: str
+) -> None:
+    page = open_page("/", viewport={"width": 360, "height": 640})
+    page.goto(f"{service.url}/problems{query}")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
 def test_an_error_is_a_page_and_its_link_mends_it(open_page: Open, service: Service) -> None:
     page = open_page()
     page.goto(f"{service.url}/?sttus=failed&server_type=nginx")

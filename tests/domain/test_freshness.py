@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.freshness import Moment, computed, holds_until
+from domain.freshness import TIMES, Moment, brought_back, computed, holds_until, latest_time
 from domain.server import STATUSES, Server, Status
 from domain.times import epoch, time_text
 from tests.storage.records import NOW, server
@@ -112,3 +112,12 @@ def test_of_many_servers_the_first_that_turns_stale_counts(checks: list[int], st
     fleet = [server("a/x", last_cron_check=time_text(_START - ago)) for ago in checks]
     until = holds_until(fleet, Moment(_START, stale_after))
     assert until == min((_START - ago + stale_after + 1 for ago in checks if ago <= stale_after), default=math.inf)
+
+
+@pytest.mark.parametrize("field", TIMES)
+def test_a_time_that_lies_ahead_is_found_and_brought_back_and_nothing_else(field: str) -> None:
+    ahead = server("a/x", **{"last_cron_check": "2020-01-01T00:00:00Z", field: "2027-01-01T00:00:00Z"})
+    assert latest_time(ahead) == "2027-01-01T00:00:00Z"
+    assert brought_back(ahead, "2026-12-01T00:00:00Z") == {**ahead, field: "2026-12-01T00:00:00Z"}
+    assert latest_time(server("a/x")) == NOW
+    assert brought_back(server("a/x"), NOW) == server("a/x")

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from domain.history import Source, attributed, change_entry, deletion_entry
+from domain.history import Source, attributed, change_entry, deletion_entry, file_entries
 from domain.server import Server
 from tests.storage.records import NOW, server
 
-LATER = "2026-04-26T12:00:00Z"
+SOON, LATER = "2026-04-26T11:00:00Z", "2026-04-26T12:00:00Z"
 
 
 def _before(**fields: Any) -> Server:
@@ -98,3 +98,30 @@ def test_an_entry_without_an_actor_of_another_source_names_the_source() -> None:
     del old["actor"]
     assert attributed(old)["updated_by"] == "file"
     assert old["updated_by"] == "alice"  # what a store hands out is shared
+
+
+def test_the_entries_of_a_file_are_what_leads_from_the_last_entries_to_its_servers() -> None:
+    """In the order of their revisions, stamped now; those that agree leave none."""
+    last = (("same", NOW), ("other", LATER), ("gone", NOW))
+    created = [change_entry(None, server(f"a/{host}", timestamp=time), "cron") for host, time in last]
+    entries = [*filter(None, created), deletion_entry(server("a/again"), 5, LATER)]
+    servers = {
+        "a/same": server("a/same"), "a/other": server("a/other", status="failed", updated_by="me"),
+        "a/again": server("a/again"), "b/new": server("b/new", timestamp=NOW),
+    }  # fmt: skip
+    found = file_entries(servers, entries, 9, SOON, is_upgraded=False)
+    assert [(one["revision"], one["host"], one["event"], one["from_status"], one["time"]) for one in found] == [
+        (10, "other", "changed", "unknown", LATER), (11, "gone", "deleted", "unknown", SOON),
+        (12, "again", "created", None, LATER), (13, "new", "created", None, SOON),
+    ]  # fmt: skip
+    assert {(one["source"], one.get("actor")) for one in found} == {("file", "")}
+    assert found[0]["updated_by"] == "file"
+    assert list(found[0]) == list(entries[0])
+
+
+@pytest.mark.parametrize(("timestamp", "time"), [("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), (LATER, SOON)])
+def test_what_a_file_of_version_1_creates_is_by_the_old_dialect_and_as_old_as_it_says(
+    timestamp: str, time: str
+) -> None:
+    (entry,) = file_entries({"a/x": server("a/x", timestamp=timestamp)}, [], 0, SOON, is_upgraded=True)
+    assert (entry["source"], entry["event"], entry["revision"], entry["time"]) == ("legacy", "created", 1, time)

@@ -231,10 +231,10 @@ def test_what_is_wrong_otherwise_is_not_said_to_need_encoding(service: Service, 
 
 @pytest.mark.parametrize("mark", ['"', "{a,b}", "|", "^", "\\", "<>", "%zz", "'", "%", "[", "`"])
 def test_a_mark_that_curl_sends_as_it_is_means_itself(service: Service, mark: str) -> None:
-    report = {"server_group": "mark", "host": "h-01", "status": "synced", "updated_by": mark.strip("{}")}
+    report = {"server_group": "mark", "host": "h-01", "status": "synced", "updated_by": mark}
     requests.post(f"{service.url}/status/pipeline", json=report, timeout=10).raise_for_status()
     (answer,) = answers(service, f"GET /status?updated_by={mark} HTTP/1.1\r\nHost: s\r\n\r\n".encode())
-    assert [row["host"] for row in answer.json] == (["h-01"] if mark != "{a,b}" else [])
+    assert [row["host"] for row in answer.json] == ["h-01"]
 
 
 def test_the_way_to_encode_a_url_works(service: Service) -> None:

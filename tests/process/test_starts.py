@@ -50,16 +50,20 @@ def test_after_a_kill_9_of_a_writer_the_others_bring_the_file_up_to_date(tmp_pat
 
 def test_a_first_start_makes_the_empty_store_and_a_command_makes_none(tmp_path: Path) -> None:
     store = tmp_path / "status.json"
-    commands = (["token", "list"], ["store", "export", "-"])
-    for command in commands:
+
+    def told(*command: str) -> int:
+        """The exit status of a command."""
         flask = [sys.executable, "-m", "flask", "--app", "app:app", *command]
         environment = {"PATH": os.environ["PATH"], "STATUS_STORE": str(store)}
-        done = subprocess.run(flask, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert not store.exists()
+        return subprocess.run(flask, cwd=ROOT, env=environment, capture_output=True, check=False).returncode
+
+    for command in (["token", "list"], ["store", "export", "-"]):
+        assert told(*command) == 1
+        assert not list(tmp_path.iterdir())
     with running(tmp_path) as service:
         wait_until(store.exists, "the store is made")
         assert json.loads(store.read_bytes()) == EMPTY
+        assert told("token", "create", "--label", "ci", "--scope", "pipeline") == 0
         body = {"server_group": "a", "host": "x", "status": "synced"}
         assert requests.post(service.url + "/status/pipeline", json=body, timeout=20).status_code == 201
         assert service.stop() == 0

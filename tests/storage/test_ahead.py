@@ -202,7 +202,7 @@ def test_an_entry_that_lies_ahead_is_found_where_its_server_is_gone(open_it: Ope
         ["a/x"], lambda _before, revision: Decision({"a/x": None}, [deletion_entry(gone, revision, clock.text())])
     )
     clock.now -= MONTH
-    for reader in (store, open_it()):
+    for reader in (open_it(), store):
         assert told(reader)[-1] == ("a/x", "deleted", clock.text())
         assert list(reader.in_force(LATE)) == []
 
@@ -257,6 +257,7 @@ def test_an_older_entry_between_others_is_found_when_the_history_is_read(path: P
 def test_what_cannot_be_written_is_shown_as_it_is_said_once_and_brought_back_later(
     path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     store = open_store(path, never_version_1, clock=clock)
     ahead_once(store, clock)
     keep_in_journal(store)
@@ -267,15 +268,14 @@ def test_what_cannot_be_written_is_shown_as_it_is_said_once_and_brought_back_lat
         assert len(list(store.events())) == 3
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert caplog.text.count("The store status.json cannot be locked: ") == 1
-    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     beside(path, "lock").rmdir()
-    store = open_store(path, never_version_1, clock=clock)
     assert times_of(store.get("a/x")) == {clock.text()}
 
 
 def test_no_report_waits_for_a_history_that_cannot_be_read(
-    path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     store = open_store(path, never_version_1, clock=clock)
     ahead_once(store, clock)
     history = beside(path, "history")

@@ -104,7 +104,7 @@ def test_each_field_that_a_report_is_told_for_is_told_for_a_file_too(
     fields: dict[str, Any] = {**entry}
     assert fields[field] == value
     assert (entry["event"], entry["from_status"], entry["updated_by"], entry["actor"]) == (
-        "changed", "synced", "by hand", "",
+        "changed", "synced", "file", "",
     )  # fmt: skip
     assert_file_and_history_agree(path, store)
 
@@ -183,6 +183,7 @@ def test_many_processes_that_find_it_at_once_tell_it_once(path: Path) -> None:
 def test_a_file_that_came_and_cannot_be_written_is_shown_said_once_and_told_later(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     store = opened(path)
     note(store, ("a/x", "synced"))
     edit(path, lambda servers: servers["a/x"].update(status="failed"))
@@ -197,7 +198,6 @@ def test_a_file_that_came_and_cannot_be_written_is_shown_said_once_and_told_late
     assert path.read_bytes() == content
     assert caplog.text.count("cannot be locked") == len(caplog.records) == 1
     beside(path, "lock").rmdir()
-    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     note(store, ("b/x", "synced"))
     assert told(store)[1:] == [(2, "a/x", "changed", "failed"), (3, "b/x", "created", "synced")]
 
