@@ -17,7 +17,7 @@ run: $(VENV)/run.done dist/gitops-agent.pyz ## serve on BIND (default 127.0.0.1:
 agent: dist/gitops-agent.pyz ## build the agent as one file, which GET /agent hands out
 
 test: $(VENV)/dev.done ## run every test, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/ruff check .

@@ -67,6 +67,14 @@ def tab(browser: Browser) -> Page:
     return browser.new_page()
 
 
+def leave(tab: Page) -> None:
+    """Leave it to the next as nobody's, at the present time."""
+    tab.evaluate("[localStorage, sessionStorage].forEach(each => each.clear())")
+    tab.goto("about:blank")
+    tab.context.clear_cookies()
+    tab.clock.install()
+
+
 @pytest.fixture
 def open_page(browser: Browser, tab: Page, service: Service) -> Iterator[Open]:
     """Open a path with a clock that the test moves: first in the old window, as it was left by nobody, then, or where
@@ -87,17 +95,12 @@ def open_page(browser: Browser, tab: Page, service: Service) -> Iterator[Open]:
     def fail(error: Error) -> None:
         said.append(f"error: {error}")
 
-    def leave() -> None:
-        tab.evaluate("[localStorage, sessionStorage].forEach(each => each.clear())")
-        tab.goto("about:blank")
-        tab.context.clear_cookies()
-
     with ExitStack() as stack:
 
         def open_path(path: str = "/", **options: Any) -> Page:
             if free and not options:
                 page = free.pop()
-                stack.callback(leave)
+                stack.callback(leave, tab)
             else:
                 page = stack.enter_context(browser.new_context(**options)).new_page()
             page.set_default_timeout(60_000)

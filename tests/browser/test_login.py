@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PLAIN
+from tests.browser.conftest import PLAIN, leave
 from tests.process.service import Service, running
 
 ADMIN_TOKEN = "an-admin-token-of-the-tests"
@@ -30,18 +30,20 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[NewPage]:
-    contexts = []
+def new_page(browser: Browser, tab: Page) -> Iterator[NewPage]:
+    """A page of nobody: the old window, or a new one where it has to be of another kind."""
+    with ExitStack() as stack:
 
-    def make(**options: Any) -> Page:
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
-        return page
+        def make(**options: Any) -> Page:
+            if options:
+                page = stack.enter_context(browser.new_context(**options)).new_page()
+            else:
+                page = tab
+                stack.callback(leave, tab)
+            page.set_default_timeout(60_000)
+            return page
 
-    yield make
-    for context in contexts:
-        context.close()
+        yield make
 
 
 def server(group: str, **fields: Any) -> dict[str, Any]:

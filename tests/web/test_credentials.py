@@ -101,13 +101,14 @@ def test_an_unknown_token_is_refused_by_the_same_steps_as_a_wrong_one(tmp_path: 
         def note(frame: FrameType, event: str, called: Any) -> None:
             made.append(called.__name__ if event.startswith("c_") else frame.f_code.co_qualname)
 
+        before = sys.getprofile()
         sys.setprofile(note)
         try:
             access.authenticate(text, now)
         except Unauthorized:
             return made
         finally:
-            sys.setprofile(None)
+            sys.setprofile(before)
         raise AssertionError("it was let in")
 
     assert "compare_digest" in calls(wrong)

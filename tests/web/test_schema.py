@@ -12,7 +12,7 @@ from domain.query import AGES
 from domain.timeline import WINDOW
 from tests.web.api import ADMIN_TOKEN, Api
 
-EXAMPLES = 20
+EXAMPLES = 15
 
 
 def service(folder: Path, auth: str) -> Api:
