@@ -72,6 +72,7 @@ def leave(tab: Page) -> None:
     tab.evaluate("[localStorage, sessionStorage].forEach(each => each.clear())")
     tab.goto("about:blank")
     tab.context.clear_cookies()
+    tab.emulate_media(media="null")
     tab.clock.install()
 
 

@@ -71,4 +71,4 @@ def test_folded_files_are_unfolded_on_paper(open_page: Open, report: Report) -> 
     visible = "() => document.querySelector('.files li').checkVisibility({ contentVisibilityAuto: true })"
     assert not page.evaluate(visible)
     page.emulate_media(media="print")
-    assert page.evaluate(visible)
+    page.wait_for_function(visible)

@@ -242,7 +242,7 @@ def test_a_dump_that_cannot_be_written_is_called_a_dump_and_what_is_missing_is_n
         done = flask("export", path, store=store)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"Error: {said}" in done.stderr
-    assert {path.name for path in tmp_path.iterdir()} <= {"status.json", "status.json.lock"}
+    assert {path.name for path in tmp_path.iterdir()} <= {f"status.json{rest}" for rest in ("", ".lock", ".journal")}
 
 
 def test_a_terminal_shows_how_far_it_is(tmp_path: Path, dumped: list[str]) -> None:

@@ -110,13 +110,15 @@ def test_a_revision_is_never_given_twice_however_many_processes_ask_at_once(data
     given = list[int]()
 
     def report(store: Store, group: int) -> None:
+        keys = [f"group-{group}/{number}" for number in range(40)]
+
         def decide(_before: Changes, first: int) -> Decision:
             revisions[:] = range(first, first + 40)
-            return Decision({})
+            return Decision({key: server(key) for key in keys})
 
         for _ in range(20):
             revisions = list[int]()
-            store.change([f"group-{group}/{number}" for number in range(40)], decide)
+            store.change(keys, decide)
             given.extend(revisions)
 
     with contextlib.ExitStack() as resources:
