@@ -8,6 +8,7 @@ import runpy
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -52,6 +53,7 @@ def become(program: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     number, libraries = sys.argv[1:]
+    sys.path[0] = str(Path(__file__).parents[2])
     exec(libraries, {})
     gc.freeze()  # nobody looks through all of it again, so that children share it
     with contextlib.suppress(KeyboardInterrupt):

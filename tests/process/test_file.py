@@ -55,6 +55,7 @@ def test_a_backup_that_is_put_back_is_taken_over_by_every_worker(service: Servic
     backup.write_bytes(service.store.read_bytes())
     report(service, "h-01", "after")
     report(service, "h-02", "after")
+    wait_until_stored(service.store, "file/h-02")  # else it still stands behind the backup, in the journal
     assert [len(answer.json()) for answer in through_each_worker(service, "/status")] == [2] * WORKERS
     backup.replace(service.store)
     for answer in through_each_worker(service, "/status"):

@@ -95,7 +95,7 @@ def test_many_writers_at_once_lose_nothing_and_the_file_is_whole_at_every_moment
     with OutsideReader(service.store).reading() as reader, ThreadPoolExecutor(WRITERS) as pool:
         written = Counter(key for keys in pool.map(write, range(WRITERS)) for key in keys)
     assert reader.trouble == []
-    assert reader.readings > 2
+    assert reader.readings > 1, "it saw the file change"
     report(service, "last")
     wait_until_stored(service.store, "one/last")
     content = json.loads(service.store.read_bytes())
