@@ -1,12 +1,13 @@
 """The command `gitops-agent` (docs/AGENT.md)."""
 
 import argparse
+import os
 import signal
 import sys
 from typing import Any, List, Optional
 
 from agent import __version__, check, deploy, doctor, install, report, status
-from agent.errors import AgentError
+from agent.errors import AgentError, in_words
 
 COMMANDS = {
     "deploy": deploy,
@@ -32,12 +33,22 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _end)
     try:
-        return int(COMMANDS[options.command].command(options))
+        with in_words():
+            return int(COMMANDS[options.command].command(options))
     except AgentError as error:
-        sys.stderr.write(f"gitops-agent: {error}\n")
+        _say(f"gitops-agent: {error}\n")
         return error.status
     except KeyboardInterrupt:
         return 130
+
+
+def _say(line: str) -> None:
+    if sys.stderr:  # None is one that was closed
+        try:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        except OSError:  # a full disk: Python, which tries again, would end with a status of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _end(number: int, _: Any) -> None:

@@ -1,23 +1,21 @@
 """Compare what is deployed with what git says, and report drift."""
 
 import argparse
-import contextlib
 import os
-import shutil
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, List
 
 from agent.commit import Commit
 from agent.config import Config, Target
-from agent.deployed import DIFFERS, MISSING, content, differences
+from agent.deployed import DIFFERS, EXTRA, MISSING, content, differences, extra, file_id, place
 from agent.diffs import LARGEST, diff
-from agent.errors import FAILED, IMPOSSIBLE, OK, AgentError, Busy, overall
-from agent.expected import Expectations, Expected
-from agent.files import locked
+from agent.errors import FAILED, IMPOSSIBLE, OK, AgentError, Busy, in_words, overall
+from agent.expected import Clone, Expectations, Expected
+from agent.files import locked, scratch
 from agent.git import Repository
 from agent.log import Log
 from agent.reader import load
 from agent.reporter import Reporter
-from agent.state import Drift, folder_of, save_drift
+from agent.state import Drift, Memory, agent_of, folder_of, lock_path, save_drift
 from agent.text import shown
 
 STATUSES = {"synced": OK, "out_of_sync": FAILED, "unknown": IMPOSSIBLE}
@@ -47,15 +45,17 @@ class _Check:
         self._log = log.about(server=target.name)
         self._reporter = reporter
         self._folder = folder_of(config, target)
-        self._repository = Repository(target.deployment_repo, target.git_timeout)
+        self._repository = Repository(target, self._log.warning)
         self._problems: List[str] = []
-        self._drifted: Dict[str, Tuple[Expected, List[str]]] = {}
+        self._expected: Dict[str, Expected] = {}
+        self._drifted: Dict[str, List[str]] = {}  # how, by name
 
     def run(self, wants_diff: bool) -> int:
         """Compare, report, and say what was found; gives the exit status."""
         try:
-            with locked(self._target.deployment_repo):
-                self._compare()
+            alone = locked(self._target.deployment_repo, lock_path(self._folder))
+            with in_words(), alone, scratch(os.path.join(self._folder, "check")) as folder:
+                self._compare(folder)
                 status = self._end()
                 if wants_diff:
                     self._show_diffs()
@@ -63,26 +63,32 @@ class _Check:
         except Busy as error:
             self._log.warning(str(error))
             return error.status
-        except AgentError as error:  # there is no clone
+        except AgentError as error:  # there is no clone, no lock, or no room for what is ours
             self._problems.append(str(error))
             return self._end()
 
-    def _compare(self) -> None:
+    def _compare(self, folder: str) -> None:
         try:
+            self._repository.unlock(False)
             self._repository.fetch()
             commit = Commit(self._repository, self._repository.upstream())
-            with _scratch(os.path.join(self._folder, "check")) as scratch:
-                expectations = Expectations(self._target, commit, scratch)
+            expectations = Expectations(self._target, commit, folder)
             self._problems += expectations.problems
-            if expectations.submodules:
-                names = ", ".join(map(shown, expectations.submodules))
+            if expectations.left_out:
+                names = ", ".join(map(shown, expectations.left_out))
                 self._log.warning(f"Submodules are not compared: {names}.")
+            self._expected = expectations.files
+            self._drifted = {name: [how] for name, how in expectations.drifted.items()}
             for name, expected in expectations.files.items():
                 self._look(name, expected)
-            if not self._target.files:
-                self._excuse(commit)
+            self._look_for_extra()
+            for clone in expectations.clones:
+                self._excuse(clone, folder)
+            rest = Memory(self._folder).rest
+            if rest and not self._drifted:  # the files may be those of a commit that was never made
+                self._problems.append(rest)
             self._log.info(f"Compared with {commit.name[:12]}: {len(expectations.files)} files.")
-        except AgentError as error:
+        except (AgentError, OSError) as error:
             self._problems.append(str(error))
 
     def _look(self, name: str, expected: Expected) -> None:
@@ -92,22 +98,43 @@ class _Check:
             self._problems.append(f"{shown(name)} cannot be read: {error.strerror or error}.")
         else:
             if found:
-                self._drifted[name] = (expected, found)
+                self._drifted[name] = found
 
-    def _excuse(self, commit: Commit) -> None:
-        """In the clone a file may differ from what git keeps as git itself wants it to, or be left out."""
+    def _look_for_extra(self) -> None:
+        """What stands in a folder that is to hold nothing else than what is expected."""
+        folders = [rule.target for rule in self._target.files if rule.exact]
+        expected = {place(name) for name in self._expected} if folders else set()
+        for folder in folders:
+            real = os.path.realpath(folder)
+            try:
+                for path in extra(folder, expected):
+                    self._drifted[os.path.join(folder, os.path.relpath(path, real))] = [EXTRA]
+            except OSError as error:
+                problem = f"{shown(error.filename or folder)} cannot be read: {error.strerror or error}."
+                self._problems.append(problem)
+
+    def _excuse(self, clone: Clone, folder: str) -> None:
+        """In a clone a file may differ from what git keeps as git itself wants it to, or be left out."""
+        prefix, commit = clone.prefix, clone.commit
+        drifted = {path: self._drifted[prefix + path] for path in clone.paths if prefix + path in self._drifted}
         differing = [
-            name
-            for name, (expected, found) in self._drifted.items()
-            if found == [DIFFERS] and not expected.wanted.is_link
+            path
+            for path, found in drifted.items()
+            if found == [DIFFERS] and not self._expected[prefix + path].wanted.is_link
         ]
-        for name, now in zip(differing, commit.ids_in_clone(differing)):
-            if now == self._drifted[name][0].wanted.id:
-                del self._drifted[name]
-        if any(found == [MISSING] for _, found in self._drifted.values()):
-            for name in commit.left_out_of_clone():
-                if name in self._drifted and self._drifted[name][1] == [MISSING]:
-                    del self._drifted[name]
+        for path, now in zip(differing, commit.ids_in_clone(differing)):
+            if now == self._expected[prefix + path].wanted.id:
+                del self._drifted[prefix + path]
+        # Git would keep it in another way now, but it is as git checks it out: such as CRLF under a later `text`.
+        differing = [path for path in differing if prefix + path in self._drifted]
+        for path, made in commit.checked_out(differing, folder).items():
+            wanted = self._expected[prefix + path].wanted
+            if file_id(made, wanted.id) == file_id(wanted.path, wanted.id):
+                del self._drifted[prefix + path]
+        if any(found == [MISSING] for found in drifted.values()):
+            for path in commit.left_out_of_clone():
+                if drifted.get(path) == [MISSING]:
+                    del self._drifted[prefix + path]
 
     def _end(self) -> int:
         """Report, remember and say what was found."""
@@ -115,7 +142,7 @@ class _Check:
         names = sorted(shown(name) for name in self._drifted)
         for problem in self._problems[:MOST_LINES]:
             self._log.error(problem)
-        for name, (_, found) in sorted(self._drifted.items())[:MOST_LINES]:
+        for name, found in sorted(self._drifted.items())[:MOST_LINES]:
             self._log.warning("{}: {}".format(shown(name), "; ".join(found)))
         self._log.info(f"Status: {status}. Files that drifted: {len(names)}.")
         drift = Drift(status, None if self._problems else names)
@@ -128,7 +155,7 @@ class _Check:
         return STATUSES[status]
 
     def _report(self, drift: Drift) -> Dict[str, Any]:
-        report: Dict[str, Any] = dict(self._target.described, status=drift.status)
+        report: Dict[str, Any] = dict(self._target.described, status=drift.status, **agent_of(self._config.state_dir))
         if drift.changed_files is not None:
             report["changed_files"] = drift.changed_files
         if self._config.check_every:
@@ -136,29 +163,11 @@ class _Check:
         return report
 
     def _show_diffs(self) -> None:
-        for name, (expected, found) in sorted(self._drifted.items())[:MOST_LINES]:
+        for name, found in sorted(self._drifted.items())[:MOST_LINES]:
             if found[0] in (DIFFERS, MISSING):
+                expected = self._expected[name]
                 try:
                     now = content(expected.wanted, LARGEST) if found[0] == DIFFERS else b""
                     self._log.diff(diff(shown(name), expected.content(), now))
                 except (AgentError, OSError) as error:
                     self._log.warning(f"{shown(name)} cannot be shown: {error}")
-
-
-@contextlib.contextmanager
-def _scratch(folder: str) -> Iterator[str]:
-    """A folder to make and use, gone afterwards, and before, should a killed run have left it."""
-    _remove(folder)
-    try:
-        yield folder
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: str) -> None:
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise AgentError(f"{error.filename or folder} cannot be removed: {error.strerror or error}.") from None

@@ -4,14 +4,19 @@ import contextlib
 import hashlib
 import os
 import stat
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from agent.compose import read_by_compose
 from agent.config import Target, make_target
 from agent.errors import AgentError
 from agent.files import read_json, write_json
+from agent.git import Repository
+from agent.globs import GLOB, fitting
+from agent.submodules import tracked
 
 FULL = "gitopsAll"
 BLOCK = 1 << 18
+VERSIONED, VERSION = "version", "2"  # from which on only what git tracks counts; a text, as the other values are
 
 Checksums = Dict[str, Optional[str]]
 
@@ -22,25 +27,45 @@ class Plan(NamedTuple):
     goals: List[str]
     last: Optional[Checksums]  # None before the first update that succeeded
     now: Checksums
+    is_to_save: bool  # whether the file says the last ones in an old way
 
 
 class Part(NamedTuple):
-    """Something whose change asks for an update: its path in the clone, and the goal that updates it."""
+    """Something whose change asks for an update: its paths in the clone, also globs, and the goal that updates it."""
 
-    path: str
+    paths: Sequence[str]
     goal: str
+
+    def has(self, name: str) -> bool:
+        """Whether a file of git is one of it."""
+        return any(is_in(name, path) or fitting(path, [name]) for path in self.paths)
 
 
 def parts(target: Target) -> Dict[str, Part]:
     """All that is watched, by its key in the file of checksums."""
     compose, env = (os.path.normpath(path) for path in (target.compose_file, target.env_file))
-    services = {f"service_{name}": Part(name, make_target(name)) for name in target.services}
-    return dict({"compose": Part(compose, FULL), "env": Part(env, FULL)}, **services)
+    services = {f"service_{name}": Part([name], make_target(name)) for name in target.services}
+    read = read_by_compose(target.deployment_repo, compose).paths
+    watch = sorted({*target.watch, *(GLOB.sub(r"[\g<0>]", path) for path in read if path not in (compose, env))})
+    return dict({"compose": Part([compose], FULL), "env": Part([env], FULL), "watch": Part(watch, FULL)}, **services)
 
 
 def take(target: Target) -> Checksums:
     """The checksums of what is there now."""
-    return {key: checksum(target.deployment_repo, part.path) for key, part in parts(target).items()}
+    names = tracked(Repository(target), target.submodules)
+    every = parts(target)
+    sums = {
+        key: checksum(target.deployment_repo, part.paths[0], names) for key, part in every.items() if key != "watch"
+    }
+    return dict(sums, watch=_of_watched(target.deployment_repo, every["watch"].paths, names))
+
+
+def _of_watched(root: str, paths: Sequence[str], tracked: Mapping[str, str]) -> Optional[str]:
+    """The checksum of all that is watched: what git tracks of a glob, and what a path names, also if git has it not."""
+    named = {name for path in paths for name in (fitting(path, tracked) if GLOB.search(path) else [path])}
+    sums = [(os.fsencode(name), checksum(root, name, tracked)) for name in sorted(named)]
+    there = [b"%b\0%b\n" % (name, one.encode("ascii")) for name, one in sums if one]
+    return hashlib.sha256(b"".join(there)).hexdigest() if there else None
 
 
 def path_of(target: Target) -> str:
@@ -60,16 +85,40 @@ def load(target: Target) -> Optional[Checksums]:
 
 def save(target: Target, saved: Checksums) -> None:
     """Keep checksums for the next run; those of services that left the config are dropped."""
-    write_json(path_of(target), {key: saved[key] for key in parts(target) if key in saved})
+    known = {key: saved[key] for key in parts(target) if key in saved}
+    write_json(path_of(target), dict(known, **{VERSIONED: VERSION}))
 
 
-def plan(target: Target, undone: Sequence[str], now: Optional[Checksums] = None) -> Plan:
-    """What a run would make; `undone` are goals that were begun and did not succeed."""
-    last, now = load(target), now or take(target)
-    if last is None:
-        return Plan([FULL], last, now)
-    wanted = [part.goal for key, part in parts(target).items() if part.goal in undone or now[key] != last.get(key)]
-    return Plan([FULL] if FULL in wanted else wanted, last, now)
+def plan(target: Target, undone: Sequence[str], good: str, coming: Sequence[str] = ()) -> Plan:
+    """What a run would make; `undone` are goals that were begun and did not succeed, `coming` files that a pull brings.
+
+    `good` is the last commit after which all was well.
+    """
+    saved, now = load(target), take(target)
+    if saved is None:
+        return Plan([FULL], None, now, is_to_save=False)
+    last = saved if saved.pop(VERSIONED, None) else _translated(target, saved, good, now)
+    wanted = [
+        part.goal
+        for key, part in parts(target).items()
+        if part.goal in undone or now[key] != last.get(key) or any(map(part.has, coming))
+    ]
+    is_to_save = last is not saved or not last.keys() <= now.keys()  # services that left the config
+    return Plan([FULL] if FULL in wanted else wanted, last, now, is_to_save)
+
+
+def _translated(target: Target, saved: Checksums, good: str, now: Checksums) -> Checksums:
+    """Checksums of an earlier version, for which all that was in a folder counted, also what git does not track.
+
+    They say nothing of what git tracks. But what is as in the last good commit was made, or it would not be good.
+    """
+    repository = Repository(target)
+    made = [
+        key
+        for key, part in parts(target).items()
+        if (key == "watch" or (part.goal != FULL and key in saved)) and repository.is_as_in(good, part.paths)
+    ]
+    return dict(saved, **{key: now[key] for key in made})
 
 
 def after(goal: str, target: Target, last: Optional[Checksums], now: Checksums) -> Checksums:
@@ -78,58 +127,67 @@ def after(goal: str, target: Target, last: Optional[Checksums], now: Checksums) 
     return dict(last or {}, **{key: now[key] for key in covered})
 
 
-def checksum(root: str, path: str) -> Optional[str]:
+def unwatched(target: Target, names: Sequence[str]) -> List[str]:
+    """Those files that are none of any part, so that nothing is made when they change."""
+    every = parts(target).values()
+    return [name for name in names if not any(part.has(name) for part in every)]
+
+
+def unread(target: Target) -> List[str]:
+    """Sentences about what compose reads and is not watched, as it cannot be told."""
+    return read_by_compose(target.deployment_repo, os.path.normpath(target.compose_file)).problems
+
+
+def untracked(target: Target) -> List[str]:
+    """What stands beside the files of services, and git neither tracks nor ignores; a folder for all in it."""
+    return Repository(target).untracked(target.services)
+
+
+def is_in(name: str, path: str) -> bool:
+    """Whether a file is the one at a path, or in the folder there."""
+    return name == path or name.startswith(path + "/")
+
+
+def checksum(root: str, path: str, tracked: Mapping[str, str]) -> Optional[str]:
     """The checksum of a file or a folder, None if nothing is there.
 
-    Of a folder it is taken over the sorted relative paths, whether each is executable, and the contents. Symbolic links
-    count by the name of their target. Nothing but files is opened: a pipe would never end.
+    Of a folder only what is tracked counts, but as it is on the disk: the sorted relative paths, whether each is
+    executable, and the contents. Of a submodule that is left out its commit counts. Symbolic links count by the name of
+    their target. Nothing but files is opened: a pipe would never end.
     """
-    place = os.fsencode(root)
     try:
-        for part in path.split("/"):  # each, as a link on the way could leave the clone
-            place = os.path.join(place, os.fsencode(part))
-            mode = os.lstat(place).st_mode
-            if stat.S_ISLNK(mode):
-                break
-        if stat.S_ISREG(mode):
-            return _content(place).hex()
+        place, mode = _look(root, path)
         if not stat.S_ISDIR(mode):
-            return hashlib.sha256(_other(place, mode)).hexdigest()
+            return (_content(place) if stat.S_ISREG(mode) else hashlib.sha256(_other(place, mode)).digest()).hex()
         digest = hashlib.sha256()
-        for name, entry in sorted(_files(place), key=lambda found: found[0]):
-            with contextlib.suppress(FileNotFoundError):  # it went while we looked, as temporary files do
-                digest.update(b"%d %b %b" % (len(name), name, _entry(entry)))
+        for name in sorted((name for name in tracked if is_in(name, path)), key=os.fsencode):
+            inside = os.fsencode(name[len(path) + 1 :])
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                entry = tracked[name].encode("ascii") or _entry(*_look(root, name))
+                digest.update(b"%d %b %b" % (len(inside), inside, entry))
         return digest.hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise AgentError(f"{os.fsdecode(error.filename or place)!r} cannot be read: {error.strerror}.") from None
+        name = os.fsdecode(error.filename or os.path.join(root, path))
+        raise AgentError(f"{name!r} cannot be read: {error.strerror}.") from None
 
 
-def _files(folder: bytes) -> Iterator[Tuple[bytes, "os.DirEntry[bytes]"]]:
-    """Whatever is no folder in a folder, by its relative path, without git's own."""
-    waiting = [folder]
-    while waiting:
-        place = waiting.pop()
-        try:
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if entry.name == b".git":
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    else:
-                        yield entry.path[len(folder) + 1 :], entry
-        except FileNotFoundError:
-            if place == folder:
-                raise
+def _look(root: str, path: str) -> Tuple[bytes, int]:
+    """What stands at a path, and its mode: the first link on the way, as that could leave the clone."""
+    place = os.fsencode(root)
+    for part in path.split("/"):
+        place = os.path.join(place, os.fsencode(part))
+        mode = os.lstat(place).st_mode
+        if stat.S_ISLNK(mode):
+            break
+    return place, mode
 
 
-def _entry(entry: "os.DirEntry[bytes]") -> bytes:
-    mode = entry.stat(follow_symlinks=False).st_mode
+def _entry(place: bytes, mode: int) -> bytes:
     if stat.S_ISREG(mode):
-        return (b"x" if mode & stat.S_IXUSR else b"f") + _content(entry.path)
-    return _other(entry.path, mode)
+        return (b"x" if mode & stat.S_IXUSR else b"f") + _content(place)
+    return _other(place, mode)
 
 
 def _content(path: bytes) -> bytes:

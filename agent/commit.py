@@ -1,12 +1,15 @@
 """What a commit says should be there."""
 
 import os
-from typing import Iterator, List, NamedTuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Union
 
 from agent.files import make_folder
 from agent.git import Repository
+from agent.submodules import inside, problem
 
 LINK, SUBMODULE = "120000", "160000"
+PLAIN = {(b"eol", b"lf"), (b"filter", b"set"), (b"working-tree-encoding", b"set")}  # nothing is done for these
+PORTION = 100_000  # bytes of names in one command
 
 
 class Entry(NamedTuple):
@@ -33,15 +36,37 @@ class Commit:
             entries.append(Entry(os.fsdecode(path), name, mode))
         return entries
 
+    def submodule(self, entry: Entry) -> Union["Commit", str]:
+        """The commit of a submodule, or how what is checked out there is another one."""
+        wrong, inner = problem(self._repository, entry.path, entry.id), inside(self._repository, entry.path)
+        return Commit(inner, entry.id) if inner and not wrong else wrong
+
     def content(self, entry: Entry) -> bytes:
-        """What git keeps of a file."""
+        """What git keeps of a file, or of a symbolic link."""
         return self._repository.git("cat-file", "blob", entry.id)
 
-    def checked_out(self, entry: Entry) -> bytes:
-        """What git makes of a file in the clone, where line ends or Git LFS make a difference."""
-        if entry.mode == LINK:
-            return self.content(entry)
-        return self._repository.git("cat-file", "--filters", f"{self.name}:./{entry.path}")
+    def converted(self, paths: Sequence[str], scratch: str) -> Set[str]:
+        """Those files of which git may make something else when it checks them out: its line ends, a filter, an id."""
+        if self._repository.setting("core.autocrlf") == "true" or self._repository.setting("core.eol") == "crlf":
+            return set(paths)
+        found = set()
+        for some in portions(paths):
+            command = ("check-attr", "--cached", "-z", "eol", "filter", "ident", "working-tree-encoding", "--", *some)
+            fields = self._repository.git(*command, more=self._index(scratch)).split(b"\0")
+            for path, name, value in zip(fields[::3], fields[1::3], fields[2::3]):
+                if value not in (b"unspecified", b"unset") and (name, value) not in PLAIN:
+                    found.add(os.fsdecode(path))
+        return found
+
+    def checked_out(self, paths: Sequence[str], scratch: str) -> Dict[str, str]:
+        """Write files below a folder of ours as git checks them out, by this commit's attributes; gives where."""
+        folder = os.path.join(scratch, self.name)
+        make_folder(folder)
+        prefix = self._prefix()
+        for some in portions([prefix + path for path in paths]):
+            more = dict(self._index(scratch), GIT_WORK_TREE=folder)
+            self._repository.git("checkout-index", "--force", "--", *some, seconds=self._repository.seconds, more=more)
+        return {path: os.path.join(folder, prefix, path) for path in paths}
 
     def export(self, scratch: str) -> str:
         """Write all files of the repository below a folder of ours; gives where the clone's folder is in there.
@@ -54,12 +79,12 @@ class Commit:
             "read-tree", "--reset", "-u", "--no-sparse-checkout", self.name,
             more={"GIT_INDEX_FILE": os.path.join(scratch, "index"), "GIT_WORK_TREE": folder},
         )  # fmt: skip
-        return os.path.join(folder, os.fsdecode(self._repository.git("rev-parse", "--show-prefix")[:-1]))
+        return os.path.join(folder, self._prefix())
 
     def ids_in_clone(self, paths: List[str]) -> Iterator[str]:
         """The ids that files would have in git, once line ends or Git LFS are undone."""
-        for start in range(0, len(paths), 100):  # so that the names fit a command line
-            names = self._repository.git("hash-object", "--", *paths[start : start + 100])
+        for some in portions(paths):
+            names = self._repository.git("hash-object", "--", *some)
             yield from names.decode("ascii").split()
 
     def left_out_of_clone(self) -> List[str]:
@@ -70,3 +95,28 @@ class Commit:
     def clone_keeps_modes(self) -> bool:
         """Whether the file system knows which files are executable, as git found out when it made the clone."""
         return self._repository.git("config", "--bool", "core.fileMode") != b"false\n"
+
+    def _index(self, scratch: str) -> Dict[str, str]:
+        """An index that holds this commit, so that its attributes count and not those of the clone."""
+        index = {"GIT_INDEX_FILE": os.path.join(scratch, f"{self.name}.index")}
+        if not os.path.exists(index["GIT_INDEX_FILE"]):
+            make_folder(scratch)
+            self._repository.git("read-tree", "--no-sparse-checkout", self.name, more=index)
+        return index
+
+    def _prefix(self) -> str:
+        """The folder of the clone in its repository, with a slash, empty for the top."""
+        return os.fsdecode(self._repository.git("rev-parse", "--show-prefix")[:-1])
+
+
+def portions(paths: Sequence[str]) -> Iterator[List[str]]:
+    """The paths in portions that fit a command line."""
+    some, size = [], 0  # type: List[str], int
+    for path in paths:
+        some.append(path)
+        size += len(os.fsencode(path)) + 1
+        if size > PORTION:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

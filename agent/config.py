@@ -1,7 +1,6 @@
 """What the operator wants (docs/AGENT.md), once it was read and is in order."""
 
 import os
-import socket
 from typing import Dict, NamedTuple, Sequence
 
 
@@ -24,6 +23,7 @@ class File(NamedTuple):
     command: str = ""
     owner: str = ""  # user, or user:group
     mode: str = ""  # octal digits
+    exact: bool = False  # whether the target, a folder, holds nothing else
 
 
 class Target(NamedTuple):
@@ -32,6 +32,7 @@ class Target(NamedTuple):
     deployment_repo: str
     server_group: str
     host: str
+    why_host: str = ""  # empty where the config says it
     compose_file: str = "compose.yml"
     env_file: str = ".env"
     services: Sequence[str] = ()
@@ -48,11 +49,20 @@ class Target(NamedTuple):
     checks_after: Sequence[Check] = ()
     rollback: bool = False
     files: Sequence[File] = ()
+    ref: str = ""  # the branch, tag or commit that is deployed; empty for the branch that is checked out
+    force_push: str = "refuse"  # or "follow"
+    submodules: bool = True
+    watch: Sequence[str] = ()
 
     @property
     def name(self) -> str:
         """Its key on the board."""
         return f"{self.server_group}/{self.host}"
+
+    @property
+    def called(self) -> str:
+        """Which server it is, and why, for an operator who looks for it."""
+        return f"This is {self.name} on the board, {self.why_host or 'as the config says'}."
 
     @property
     def described(self) -> Dict[str, str]:
@@ -78,11 +88,6 @@ def state_dir() -> str:
     if os.geteuid() == 0:
         return "/var/lib/gitops-agent"
     return os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "gitops-agent")
-
-
-def host_name() -> str:
-    """The name of this machine, without its domain."""
-    return socket.gethostname().split(".")[0]
 
 
 def make_target(service: str) -> str:

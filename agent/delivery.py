@@ -14,9 +14,11 @@ from typing import Any, Dict, NamedTuple
 from agent import __version__
 from agent.errors import AgentError
 from agent.form import clean
+from agent.text import cut
 
 SECONDS = 10
 MOST_ERROR = 65536  # bytes that are looked at of an error, and of a token file
+SHOWN = 1000  # characters of what the service says, start and end of it
 MOST_RECORD = 8388608  # and of the stored record
 
 DELIVERED = "delivered"
@@ -117,16 +119,16 @@ class Service:
         except (OSError, http.client.HTTPException):
             said = {}
         is_ours = isinstance(said.get("error"), str) and "code" in said
-        words = clean(said["error"])[:1000] if is_ours else clean(f"{error.code} {error.reason}."[:200])
+        words = cut(clean(said["error"]), SHOWN) if is_ours else cut(clean(f"{error.code} {error.reason}."), SHOWN)
         if isinstance(said.get("fields"), dict):
-            words += "".join(clean(f" {field} {sentence}."[:1000]) for field, sentence in said["fields"].items())
+            words += "".join(cut(clean(f" {field} {sentence}."), SHOWN) for field, sentence in said["fields"].items())
         pause = error.headers.get("Retry-After", "")
         if error.code >= 500 or error.code in _SOON:
             return Outcome(
                 TRY_AGAIN, f"{self.url} answers: {words}", float(pause) if re.match(r"\d{1,9}\Z", pause) else 0
             )
         if 300 <= error.code < 400:
-            new = clean(error.headers.get("Location", "another address")[:1000])
+            new = cut(clean(error.headers.get("Location", "another address")), SHOWN)
             return Outcome(ALL_WAIT, f"{self.url} sends on to {new}: write the new address into statusUrl.")
         if error.code == 403 or (error.code in _FOR_GOOD and not is_ours):  # a proxy that finds it too large
             return Outcome(WAITS, words)

@@ -4,12 +4,12 @@ import argparse
 
 from agent.config import Config, Target
 from agent.deployment import Deployment
-from agent.errors import AgentError, Busy, overall
+from agent.errors import AgentError, Busy, in_words, overall
 from agent.files import locked
 from agent.log import Log
 from agent.preview import preview
 from agent.reader import load
-from agent.state import Memory, folder_of
+from agent.state import Memory, folder_of, lock_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def command(options: argparse.Namespace) -> int:
 def _deploy(config: Config, target: Target, log: Log) -> int:
     deployment = Deployment(config, target, log)
     try:
-        with locked(target.deployment_repo):
+        with in_words(), locked(target.deployment_repo, lock_path(folder_of(config, target))):
             return deployment.run()
     except Busy as error:
         log.warning(str(error))
@@ -40,7 +40,7 @@ def _deploy(config: Config, target: Target, log: Log) -> int:
 
 def _preview(config: Config, target: Target, log: Log) -> int:
     try:
-        with locked(target.deployment_repo):
+        with in_words(), locked(target.deployment_repo, lock_path(folder_of(config, target))):
             return preview(target, Memory(folder_of(config, target)), log)
     except AgentError as error:
         log.error(str(error))

@@ -7,11 +7,11 @@ import hashlib
 import os
 import pwd
 import stat
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Container, Iterator, List, NamedTuple, Optional
 
 BLOCK = 1 << 18
 ALGORITHMS = {40: "sha1", 64: "sha256"}  # by the length of the ids that a repository has
-DIFFERS, MISSING = "differs", "is missing"
+DIFFERS, MISSING, EXTRA = "differs", "is missing", "is not in git"
 KINDS = {
     stat.S_IFREG: "a file",
     stat.S_IFLNK: "a symbolic link",
@@ -54,7 +54,7 @@ def differences(wanted: Wanted) -> List[str]:
         kind, expected = stat.S_IFMT(about.st_mode), stat.S_IFLNK if wanted.is_link else stat.S_IFREG
         if kind != expected:
             return ["is {}, not {}".format(KINDS.get(kind, "a device"), KINDS[expected])]
-        found = id_of(_link(wanted.path), wanted.id) if wanted.is_link else _file_id(wanted)
+        found = id_of(_link(wanted.path), wanted.id) if wanted.is_link else file_id(wanted.path, wanted.id)
     except (FileNotFoundError, NotADirectoryError):  # gone meanwhile, or below a file
         return [MISSING]
     return [DIFFERS] * (found != wanted.id) + list(_other_differences(wanted, about))
@@ -64,7 +64,12 @@ def content(wanted: Wanted, most: int) -> bytes:
     """What stands there, with one byte more than the most where it is longer. Raises OSError."""
     if wanted.is_link:
         return _link(wanted.path)
-    with _opened(wanted.path) as file, os.fdopen(os.dup(file), "rb") as reader:
+    return start_of(wanted.path, most)
+
+
+def start_of(path: str, most: int) -> bytes:
+    """What a file holds, with one byte more than the most where it is longer. Raises OSError."""
+    with _opened(path) as file, os.fdopen(os.dup(file), "rb") as reader:
         return reader.read(most + 1)
 
 
@@ -72,6 +77,22 @@ def content(wanted: Wanted, most: int) -> bytes:
 def _is_behind_link(folder: str, below: str) -> bool:
     inside = os.path.relpath(folder, below)
     return os.path.realpath(folder) != os.path.normpath(os.path.join(os.path.realpath(below), inside))
+
+
+def extra(folder: str, expected: Container[str]) -> Iterator[str]:
+    """What is no folder below a folder, and not expected there, by its real path. Raises OSError."""
+    real = os.path.realpath(folder)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(real) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from extra(entry.path, expected)
+            elif entry.path not in expected:
+                yield entry.path
+
+
+def place(path: str) -> str:
+    """A path with no link in its folders, by which one file has one name."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _link(path: str) -> bytes:
@@ -88,9 +109,10 @@ def _opened(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _file_id(wanted: Wanted) -> str:
-    with _opened(wanted.path) as file:
-        made = hashlib.new(ALGORITHMS[len(wanted.id)], b"blob %d\0" % os.fstat(file).st_size)
+def file_id(path: str, like: str) -> str:
+    """How git names what a file holds, in a repository that has ids like this one. Raises OSError."""
+    with _opened(path) as file:
+        made = hashlib.new(ALGORITHMS[len(like)], b"blob %d\0" % os.fstat(file).st_size)
         for block in iter(lambda: os.read(file, BLOCK), b""):
             made.update(block)
     return made.hexdigest()

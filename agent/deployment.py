@@ -5,16 +5,17 @@ import time
 from itertools import islice
 from typing import Any, Dict, List, Optional, Sequence
 
-from agent import checksums
+from agent import checksums, edits, submodules
 from agent.checksums import Plan
 from agent.config import Check, Config, Target
-from agent.errors import FAILED, OK, AgentError, GitError
+from agent.errors import FAILED, OK, AgentError, GitError, in_words
 from agent.git import Repository
 from agent.health import failing_checks, failing_hooks
 from agent.log import Log
+from agent.moves import Moves
 from agent.reporter import Reporter
-from agent.state import Drift, Memory, folder_of, forget_drift, load_drift
-from agent.text import shown
+from agent.state import Drift, Memory, agent_of, folder_of, forget_drift, load_drift
+from agent.text import listed, shown
 from agent.update import make
 
 
@@ -25,8 +26,10 @@ class Deployment:
         self._target = target
         self._log = log
         self._folder = folder_of(config, target)
+        self._agent = agent_of(config.state_dir)
         self._reporter = Reporter(config.status_url, config.token_file, config.state_dir, log)
-        self._repository = Repository(target.deployment_repo, target.git_timeout)
+        self._repository = Repository(target, log.warning)
+        self._moves = Moves(target, self._repository, self._folder, log)
         self._memory: Optional[Memory] = None
         self._problems: List[str] = []
         self._validation, self._message = "skipped", ""
@@ -70,13 +73,15 @@ class Deployment:
 
     def _deploy(self, memory: Memory) -> Dict[str, Any]:
         before = self._repository.head()
-        self._pull(memory)
+        self._moves.mend(memory)
+        self._moves.pull(memory)
         commit = self._repository.commit()
         if commit != before:
             self._log.info(f"Pulled {commit[:12]}.")
-        plan = checksums.plan(self._target, memory.undone)
-        if plan.last and plan.last.keys() - plan.now.keys():  # services that left the config
+        plan = checksums.plan(self._target, memory.undone, memory.good)
+        if plan.last and plan.is_to_save:
             checksums.save(self._target, plan.last)
+        self._name_what_does_not_count()
         old = self._old(memory, before if plan.last else "")
         told = memory.report
         if memory.held:
@@ -89,15 +94,15 @@ class Deployment:
         elif memory.held or (told.get("commit_sha"), told.get("status")) == (commit, "synced"):
             self._log.info(f"Nothing changed: {commit[:12]}.")
             return self._with_drift(told)
-        elif told.get("status") == "synced":
-            self._log.info(f"Nothing to update in {commit[:12]}.")
-            self._validation, self._message = told["validation_status"], told["validation_message"]
+        else:
+            self._message = self._why_nothing(old, commit)
+            self._log.info(self._message)
         if not self._problems:
             memory.good = commit
         memory.report = self._report(
             "failed" if self._problems else "synced",
             self._validation,
-            "\n".join(self._problems) or self._message,
+            "\n".join(filter(None, [self._moves.note, *(self._problems or [self._message])])),
             self._changed(old, commit),
         )
         drift = load_drift(self._folder)
@@ -105,13 +110,24 @@ class Deployment:
             forget_drift(self._folder)
         return self._with_drift(memory.report)
 
-    def _pull(self, memory: Memory) -> None:
-        if memory.held:
-            self._repository.fetch()
-            if self._repository.upstream() == memory.held["commit"]:
-                return
-            memory.held = None
-        self._repository.pull()
+    def _name_what_does_not_count(self) -> None:
+        names = checksums.untracked(self._target)
+        if names:
+            self._log.warning(f"Git does not have these, so no change of them counts: {listed(names)}.")
+        for problem in checksums.unread(self._target):
+            self._log.warning(problem)
+
+    def _why_nothing(self, old: str, commit: str) -> str:
+        names = self._repository.changed(old, commit) if old else []
+        others = checksums.unwatched(self._target, names)
+        why = (
+            f"no service has these files, and they are not watched: {listed(others)}."
+            if others
+            else "what it changes was made before."
+            if names
+            else "it changes no file here."
+        )
+        return f"Nothing was made for this commit: {why}"
 
     def _update(self, memory: Memory, plan: Plan, old: str, commit: str) -> None:
         more = self._environment(commit, old, plan.goals)
@@ -165,13 +181,13 @@ class Deployment:
         memory.held = {"commit": commit, "why": f"Commit {commit[:12]} was rolled back."}
         memory.save()
         try:
-            self._repository.reset(good)
+            self._moves.back(memory, good)
         except GitError as error:
             memory.held = None
             self._problems.append(f"Commit {commit[:12]} could not be rolled back: {error}")
             return False
         self._log.warning(f"Commit {commit[:12]} is rolled back to {good[:12]}.")
-        plan = checksums.plan(self._target, [*goals, *memory.undone])
+        plan = checksums.plan(self._target, [*goals, *memory.undone], good)
         more = self._environment(good, commit, plan.goals)
         self._make(memory, plan, more)
         is_well = not self._check("checksAfter", self._target.checks_after, more)
@@ -212,7 +228,8 @@ class Deployment:
             return report
         drift = load_drift(self._folder)
         if drift is None:
-            edited = [shown(name) for name in self._repository.edited()]
+            look = submodules.edited if self._target.submodules else edits.edited
+            edited = [shown(name) for name in look(self._repository)]
             if not edited:
                 return report
             self._log.warning("Edited by hand, so this is not what git says: {}.".format(", ".join(edited)))
@@ -225,19 +242,22 @@ class Deployment:
         report = {
             "status": status,
             "validation_status": validation,
-            "validation_message": message,
+            "validation_message": " ".join(filter(None, [message, self._moves.left_out])),
             "changed_files": list(files),
         }
         try:
-            report["branch"] = self._repository.branch()
-            report["commit_sha"] = self._repository.commit()
-            report["commit_message"] = self._repository.message("HEAD")
+            with in_words():
+                report["branch"] = shown(self._repository.branch() or self._target.ref)
+                report["commit_sha"] = self._repository.commit()
+                report["commit_message"] = self._repository.message("HEAD")
         except AgentError:
             pass
         return report
 
     def _send(self, report: Dict[str, Any]) -> None:
         try:
-            self._reporter.send("pipeline", dict(self._target.described, updated_by="gitops-agent", **report))
+            self._reporter.send(
+                "pipeline", dict(self._target.described, updated_by="gitops-agent", **self._agent, **report)
+            )
         except AgentError as error:
             self._log.error(str(error))

@@ -1,22 +1,25 @@
 """Say in words what is wrong: config, git, make, URL, token, clock."""
 
 import argparse
+import shlex
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Callable, Iterator, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from agent.config import Config, Target, make_target
 from agent.delivery import REFUSED, Service
+from agent.edits import edited
 from agent.errors import FAILED, OK, AgentError, GitError
 from agent.files import make_folder
 from agent.git import LEAVE_THEM, Repository
 from agent.log import Log
 from agent.programs import run
 from agent.reader import find, load
+from agent.state import Memory, agent_of, folder_of
 from agent.text import shown
 
 SECONDS = 10
@@ -37,6 +40,9 @@ def command(options: argparse.Namespace) -> int:
     config = load(path)
     log, status = Log(config.log == "json"), OK
     log.info(f"The config {path}: well.")
+    for target in config.targets:
+        log.info(target.called)
+    log.info("Its reports carry the name {}.".format(agent_of(config.state_dir).get("agent", "of no installation")))
     for what, problem in _findings(config):
         if problem:
             status = FAILED
@@ -49,7 +55,7 @@ def command(options: argparse.Namespace) -> int:
 def _findings(config: Config) -> Iterator[Finding]:
     yield f"The state folder {config.state_dir}", _problem(lambda: _state(config.state_dir))
     for target in config.targets:
-        yield from _of_repository(target, config.deploy_every > 0)
+        yield from _of_repository(target, config.deploy_every > 0, Memory(folder_of(config, target)))
     if not config.status_url:
         yield "The service", "there is no statusUrl, so nothing is reported."
         return
@@ -66,18 +72,22 @@ def _findings(config: Config) -> Iterator[Finding]:
     yield "The clock", _clock(config.status_url)
 
 
-def _of_repository(target: Target, is_deployed: bool) -> Iterator[Finding]:
-    repo, git = target.deployment_repo, Repository(target.deployment_repo, target.git_timeout)
+def _of_repository(target: Target, is_deployed: bool, memory: Memory) -> Iterator[Finding]:
+    warnings: List[str] = []
+    repo, git = target.deployment_repo, Repository(target, warnings.append)
     problem = _problem(lambda: git.commit() and "")
     yield f"The clone {repo}", problem
     if problem:
         return
-    yield f"Its branch {git.branch()}", _problem(lambda: git.commit("@{upstream}") and "")
-    yield "Its remote", _problem(git.fetch)
+    yield f"Its branch {shown(git.branch())}", _problem(lambda: git.source() and "")
+    yield "Its locks", _problem(lambda: _locks(git))
+    unreachable = _problem(git.fetch)
+    yield "Its remote", unreachable or "\n".join(warnings)
     if not is_deployed:
         return
-    yield "Its history", _problem(lambda: _history(git))
-    yield "Its files", _problem(lambda: _edits(git))
+    if not unreachable:
+        yield "Its history", _problem(lambda: _history(git, target.ref))
+    yield "Its files", memory.rest if memory.move else _problem(lambda: _edits(git))
     yield "Its .gitignore", _problem(lambda: _ignored(git))
     for name in ["gitopsAll", *map(make_target, target.services)]:
         yield f"Its make {name}", _problem(partial(_makes, target, name))
@@ -100,16 +110,25 @@ def _state(folder: str) -> str:
     return ""
 
 
-def _history(git: Repository) -> str:
-    ours = git.git("rev-list", "--count", "@{upstream}..HEAD").decode("ascii").strip()
+def _locks(git: Repository) -> str:
+    left = [lock.path for lock in git.locks() if not lock.holder]
+    names = " ".join(map(shlex.quote, left))
+    return f"no living process holds {names}. The next deploy or check removes it, or you: rm {names}" if left else ""
+
+
+def _history(git: Repository, ref: str) -> str:
+    branch = git.branch()
+    if branch != git.wanted():
+        return f"it is that of {branch or 'no branch'}, and ref is {ref}. The next deploy puts the clone there."
+    ours = git.git("rev-list", "--count", f"{git.upstream()}..HEAD").decode("ascii").strip()
     return "" if ours == "0" else f"{ours} commit(s) are not on the remote's branch. {LEAVE_THEM}"
 
 
 def _edits(git: Repository) -> str:
-    edited = git.edited()
-    names = ", ".join(shown(name) for name in edited[:5])
+    found = edited(git)
+    names = ", ".join(shown(name) for name in found[:5])
     return (
-        f"{len(edited)} edited by hand, which can stop a pull: {names}; git checkout takes them back." if edited else ""
+        f"{len(found)} edited by hand, which can stop a pull: {names}; git checkout takes them back." if found else ""
     )
 
 

@@ -1,6 +1,7 @@
 """What can go wrong, as sentences for an operator, and the exit statuses of every command."""
 
-from typing import Iterable
+import contextlib
+from typing import Iterable, Iterator
 
 OK = 0
 FAILED = 1  # an update, a hook or a health check failed; `check`: there is drift; `report`: the service refuses it
@@ -32,3 +33,21 @@ class Busy(AgentError):
 
 class GitError(AgentError):
     """git failed, or took too long."""
+
+
+class NoLock(AgentError):
+    """The file system grants no lock, so nobody can know who else is at work."""
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """What the system refuses, wherever that is, ends in a sentence too. Raises AgentError."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else "The system refuses something: "
+        raise AgentError(f"{what}{error.strerror or error}.") from error
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "new thread" not in str(error):
+            raise
+        raise AgentError(f"The system has no room for more: {str(error) or 'out of memory'}.") from error

@@ -4,9 +4,10 @@ import os
 from functools import partial
 from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
 
-from agent.commit import LINK, SUBMODULE, Commit
+from agent.commit import LINK, SUBMODULE, Commit, Entry
 from agent.config import File, Target
-from agent.deployed import Wanted, id_of, owner
+from agent.deployed import Wanted, file_id, id_of, owner, start_of
+from agent.diffs import LARGEST
 from agent.errors import AgentError
 from agent.globs import fitting, place
 from agent.masks import masked
@@ -20,24 +21,38 @@ class Expected(NamedTuple):
     content: Callable[[], bytes]
 
 
+class Clone(NamedTuple):
+    """The clone or a submodule in it: what its paths begin with in a report, its commit, and all that is in that."""
+
+    prefix: str
+    commit: Commit
+    paths: List[str]
+
+
 class Expectations:
     """What should be there, by the names that are reported: `files` of the config, or else the clone as it is.
 
-    `problems` are sentences about what cannot be known; `submodules` are left out.
+    `problems` are sentences about what cannot be known; `drifted` says of submodules how they are at another commit;
+    `left_out` are submodules that are not compared.
     """
 
     def __init__(self, target: Target, commit: Commit, scratch: str) -> None:
         self.files: Dict[str, Expected] = {}
         self.problems: List[str] = []
+        self.drifted: Dict[str, str] = {}
+        self.left_out: List[str] = []
+        self.clones: List[Clone] = []
         self._target = target
         self._commit = commit
         self._scratch = scratch
         self._export = ""
-        entries = commit.entries()
-        self.submodules = [entry.path for entry in entries if entry.mode == SUBMODULE]
-        self._entries = {entry.path: entry for entry in entries if entry.mode != SUBMODULE}
+        self._entries: Dict[str, Entry] = {}
         if not target.files:
-            self._take_clone()
+            self._take_clone("", commit)
+            return
+        entries = commit.entries()
+        self.left_out = [entry.path for entry in entries if entry.mode == SUBMODULE]
+        self._entries = {entry.path: entry for entry in entries if entry.mode != SUBMODULE}
         for rule in target.files:
             self._take(rule)
 
@@ -48,9 +63,15 @@ class Expectations:
         except AgentError as error:
             self.problems.append(str(error))
 
-    def _take_clone(self) -> None:
-        keeps_modes = self._commit.clone_keeps_modes()
-        for path, entry in self._entries.items():
+    def _take_clone(self, prefix: str, commit: Commit) -> None:
+        entries = commit.entries()
+        self.clones.append(Clone(prefix, commit, [entry.path for entry in entries]))
+        keeps_modes = commit.clone_keeps_modes()
+        for entry in entries:
+            path = prefix + entry.path
+            if entry.mode == SUBMODULE:
+                self._take_submodule(path, commit, entry)
+                continue
             wanted = Wanted(
                 os.path.join(self._target.deployment_repo, path),
                 entry.id,
@@ -58,7 +79,18 @@ class Expectations:
                 is_executable=entry.mode == "100755" if keeps_modes and entry.mode != LINK else None,
                 below=self._target.deployment_repo,
             )
-            self.files[path] = Expected(wanted, partial(self._commit.checked_out, entry))
+            content = commit.content if wanted.is_link else partial(_checked_out, commit, self._scratch)
+            self.files[path] = Expected(wanted, partial(content, entry))
+
+    def _take_submodule(self, path: str, commit: Commit, entry: Entry) -> None:
+        if not self._target.submodules:
+            self.left_out.append(path)
+            return
+        inner = commit.submodule(entry)
+        if isinstance(inner, Commit):
+            self._take_clone(path + "/", inner)
+        else:
+            self.drifted[path] = inner
 
     def _of_source(self, rule: File) -> Iterator[Tuple[str, Expected]]:
         paths = fitting(rule.source, self._entries)
@@ -71,10 +103,17 @@ class Expectations:
                 f"The source {rule.source} fits {len(paths)} files, and the target {rule.target} is one: "
                 "a folder ends with a slash."
             )
+        files = [path for path in paths if self._entries[path].mode != LINK]
+        converted = self._commit.converted(files, self._scratch)
+        made = self._commit.checked_out([path for path in files if path in converted], self._scratch)
         for path in paths:
             entry = self._entries[path]
             wanted = Wanted(place(rule.source, rule.target, path), entry.id, is_link=entry.mode == LINK)
-            yield wanted.path, Expected(_ruled(rule, wanted), partial(self._commit.content, entry))
+            content = partial(self._commit.content, entry)
+            if path in made:
+                wanted = wanted._replace(id=file_id(made[path], entry.id))
+                content = partial(start_of, made[path], LARGEST)
+            yield wanted.path, Expected(_ruled(rule, wanted), content)
 
     def _of_template(self, rule: File) -> Iterator[Tuple[str, Expected]]:
         self._export = self._export or self._commit.export(self._scratch)
@@ -89,6 +128,10 @@ class Expectations:
             raise AgentError(f"The command for {rule.target} {masked(ending)}")
         wanted = _ruled(rule, Wanted(rule.target, id_of(done.output, self._commit.name)))
         yield rule.target, Expected(wanted, lambda: done.output)
+
+
+def _checked_out(commit: Commit, scratch: str, entry: Entry) -> bytes:
+    return start_of(commit.checked_out([entry.path], scratch)[entry.path], LARGEST)
 
 
 def _ruled(rule: File, wanted: Wanted) -> Wanted:

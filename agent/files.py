@@ -1,12 +1,16 @@
 """Small files that are whole or not there, and locks that end with their process."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import shutil
 from typing import Any, Iterator
 
-from agent.errors import AgentError, Busy
+from agent.errors import AgentError, Busy, NoLock
+
+NOTHING_TO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS)  # what some file systems say of a folder
 
 
 def read_json(path: str, default: Any) -> Any:
@@ -45,10 +49,13 @@ def write_text(path: str, text: str, mode: int = 0o644) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """A rename and a removal last when their folder is on disk."""
+    """A rename and a removal last when their folder is on disk, as far as the file system knows of such a thing."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
+    except OSError as error:
+        if error.errno not in NOTHING_TO_SYNC:
+            raise
     finally:
         os.close(folder)
 
@@ -62,20 +69,66 @@ def make_folder(path: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: str) -> Iterator[None]:
+def locked(path: str, instead: str) -> Iterator[None]:
     """Alone with a file or folder that is there. Raises Busy at once where another process is.
 
-    The lock is on the thing itself: it ends with the process, however that ends, and leaves no file behind.
+    The lock is on the thing itself: it ends with the process, however that ends, and leaves no file behind. Where that
+    is refused, as by NFS for what is not opened for writing, it is on the file `instead`, which is made, and stays: who
+    took it away would let in a second. Raises NoLock where that is refused too.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise AgentError(f"{path} cannot be opened: {error.strerror or error}.") from None
-    try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"Another run works on {path}; this one leaves.") from None
+            descriptor = _lock(path, os.O_RDONLY)
+        except _Refused:
+            make_folder(os.path.dirname(instead))
+            descriptor = _lock(instead, os.O_RDWR | os.O_CREAT)
+    except BlockingIOError:
+        raise Busy(f"Another run works on {path}; this one leaves.") from None
+    except _Refused as error:
+        raise NoLock(
+            f"{path} cannot be locked, nor can {instead}: {error}. Without a lock two runs could work at once: "
+            "have one of them on a file system that grants locks."
+        ) from None
+    try:
         yield
     finally:
         os.close(descriptor)
+
+
+class _Refused(Exception):
+    """The file system has no such lock."""
+
+
+def _lock(path: str, flags: int) -> int:
+    """A descriptor that holds the lock. Raises BlockingIOError where another process holds it."""
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise AgentError(f"{path} cannot be opened: {error.strerror or error}.") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
+            raise _Refused(error.strerror or str(error)) from None
+        raise
+    return descriptor
+
+
+@contextlib.contextmanager
+def scratch(folder: str) -> Iterator[str]:
+    """A folder to make and use, gone afterwards, and before, should a killed run have left it."""
+    _remove_folder(folder)
+    try:
+        yield folder
+    finally:
+        _remove_folder(folder)
+
+
+def _remove_folder(folder: str) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise AgentError(f"{error.filename or folder} cannot be removed: {error.strerror or error}.") from None

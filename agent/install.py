@@ -45,9 +45,11 @@ def command(options: argparse.Namespace) -> int:
     if not root and os.geteuid() != 0:
         raise AgentError("Only root can install: run it with sudo.")
     wanted = {}  # type: Dict[str, str]
+    names = []
     if not options.remove:
         path = os.path.abspath(options.config or find())
-        turns = _turns(load(path))
+        config = load(path)
+        turns, names = _turns(config), [target.called for target in config.targets]
         words = [_plain(os.path.abspath(sys.argv[0])), "--config", _plain(path), _plain(options.user)]
         by_systemd = options.systemd or (not options.cron and os.path.isdir("/run/systemd/system"))
         wanted = _units(turns, words) if by_systemd else {CRON: _crontab(turns, words)}
@@ -61,6 +63,8 @@ def command(options: argparse.Namespace) -> int:
         write_text(root + path, text)
         log.info(f"{root}{path} is written.")
     _systemctl("enable", list(wanted), root)
+    for name in names:
+        log.info(name)
     return OK
 
 
@@ -76,7 +80,7 @@ def _turns(config: Config) -> Dict[str, Turn]:
 def _crontab(turns: Dict[str, Turn], words: Sequence[str]) -> str:
     program, option, path, user = words
     lines = [
-        f"{at.cron} {user} sleep {at.second}; {program} {name} {option} {path} 2>&1 | logger -t gitops-agent\n"
+        f"{at.cron} {user} {at.shell}{program} {name} {option} {path} 2>&1 | logger -t gitops-agent\n"
         for name, at in turns.items()
     ]
     return HEAD + f"SHELL=/bin/sh\nPATH={PATH}\n" + "".join(lines)

@@ -1,37 +1,41 @@
 """What a deployment would do, without doing it."""
 
-from typing import List
-
 from agent import checksums
 from agent.config import Target
-from agent.errors import IMPOSSIBLE, OK
-from agent.git import LEAVE_THEM, Repository
+from agent.edits import edited, in_the_way
+from agent.errors import IMPOSSIBLE, OK, GitError
+from agent.git import KEPT, Repository
 from agent.log import Log
 from agent.state import Memory
-from agent.text import plain, shown
+from agent.text import listed, plain, shown
 
 
 def preview(target: Target, memory: Memory, log: Log) -> int:
     """Fetch, and say which commits, files and make targets a run would take now."""
-    repository = Repository(target.deployment_repo, target.git_timeout)
+    repository = Repository(target, log.warning)
+    _say_what_is_left(repository, memory, log)
     repository.fetch()
     head, new = repository.commit(), repository.upstream()
     if memory.held and memory.held["commit"] == new:
         log.warning(f"Would leave out {new[:12]}, which was rolled back. The next commit is taken again.")
         new = head
-    if not repository.is_ancestor(head, new):
-        log.error(f"git pull would fail: the remote's branch is at {new[:12]}, without {head[:12]}. {LEAVE_THEM}")
+    try:
+        left = repository.left_by(new)
+    except GitError as error:
+        log.error(f"The remote's branch is at {new[:12]}, without {head[:12]}: a run would fail. {error}")
+        return IMPOSSIBLE
+    if left:
+        log.warning(f"Would leave {left[:12]}, and keep it as {KEPT}{left}")
+    if repository.branch() != repository.wanted():
+        log.warning(f"Would put the clone on {target.ref}.")
+    if not _can_pull(repository, head, new, log):
         return IMPOSSIBLE
     files = repository.changed(head, new)
-    edited = sorted(set(files) & set(repository.edited()))
-    if edited:
-        log.error("git pull would fail, as these were edited here: {}.".format(", ".join(map(shown, edited))))
-        return IMPOSSIBLE
     for line in repository.log(head, new):
         log.info(f"Would take commit {plain(line)}")
     for name in files:
         log.info(f"Would change {shown(name)}")
-    goals = _goals(target, memory, files)
+    goals = checksums.plan(target, memory.undone, memory.good, files).goals
     for goal in goals:
         log.info(f"Would run make {goal}")
     if not files and not goals:
@@ -39,10 +43,26 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
     return OK
 
 
-def _goals(target: Target, memory: Memory, files: List[str]) -> List[str]:
-    """Those that are due by now, and those of the files that would change."""
-    now = checksums.take(target)
-    for key, part in checksums.parts(target).items():
-        if any(name == part.path or name.startswith(part.path + "/") for name in files):
-            now[key] = "would change"
-    return checksums.plan(target, memory.undone, now).goals
+def _say_what_is_left(repository: Repository, memory: Memory, log: Log) -> None:
+    for lock in repository.locks():
+        log.warning(f"Would {'wait for' if lock.holder else 'remove'} {lock.path}")
+    if memory.rest:
+        log.warning(memory.rest)
+
+
+def _can_pull(repository: Repository, old: str, new: str, log: Log) -> bool:
+    """Whether nothing in the clone stops a pull; says what does, and what a pull replaces."""
+    whole = repository.whole()
+    stopping = repository.from_here(list(set(whole.changed(old, new)) & set(edited(whole))))
+    if stopping:
+        log.error("git pull would fail, as these were edited here: {}.".format(", ".join(map(shown, stopping))))
+        return False
+    replaced = in_the_way(whole, old, new)
+    refused = whole.untracked(replaced)
+    names = listed(repository.from_here(refused or replaced))
+    if refused:
+        log.error(f"git pull would fail, as the commit adds these, and they stand here without git: {names}.")
+        return False
+    if replaced:
+        log.warning(f"A pull replaces these, which git ignores here, by those of the commit: {names}.")
+    return True

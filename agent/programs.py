@@ -1,11 +1,13 @@
 """Other programs, run with a time limit: git, make, hooks, checks and templates. Nothing else starts a process."""
 
+import errno
 import os
 import signal
 import subprocess  # nosec B404
 import threading
+import time
 from collections import deque
-from typing import IO, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Union
+from typing import IO, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from agent.errors import AgentError
 from agent.text import cut, named, plain, without_passwords
@@ -14,6 +16,7 @@ BLOCK = 1 << 16
 KEPT_LINES = 1000
 SHOWN = 1000  # characters of what a failed program said
 GRACE = 2  # seconds for what is still in the pipe when a program has ended
+GENTLE = 5  # seconds between SIGTERM and SIGKILL: git removes its locks, make what it half wrote
 # What is kept from every program: the token, as a make that prints its environment would show it on the board, and what
 # git tells a hook, as from a hook that starts the agent it would name another repository.
 WITHHELD = (
@@ -52,7 +55,7 @@ class Done(NamedTuple):
         return self.why + (": " + cut(said, SHOWN) if said else ".")
 
 
-_running: Set[int] = set()  # the process groups of the programs that run at this moment
+_running: Dict[int, Any] = {}  # the programs that run at this moment, by their process group
 _starting = threading.Lock()
 _over = threading.Event()  # from when on nothing is started
 
@@ -82,7 +85,7 @@ def run(
                 start_new_session=True,  # so that what it starts can be ended with it
                 bufsize=0,
             )
-            _running.add(process.pid)
+            _running[process.pid] = process
     except OSError as error:
         name = "/bin/sh" if isinstance(command, str) else command[0]
         if isinstance(error, FileNotFoundError) and os.path.isdir(folder):
@@ -94,14 +97,14 @@ def run(
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         is_late = True
-        end_group(process.pid)
+        _end([process])
         process.wait()
     except BaseException:  # such as Ctrl-C: nothing goes on behind the back of the operator
-        end_group(process.pid)
+        _end([process])
         process.wait()
         raise
     finally:
-        _running.discard(process.pid)
+        _running.pop(process.pid, None)
     output, errors = [reader.result() for reader in readers] + ([b""] if on_line else [])
     return Done(process.returncode, output, errors, is_late)
 
@@ -110,16 +113,35 @@ def end_all() -> None:
     """End every program that other threads run, and let none begin."""
     with _starting:
         _over.set()
-    for pid in list(_running):
-        end_group(pid)
+    _end(list(_running.values()))
 
 
-def end_group(pid: int) -> None:
-    """End a program and all that it started."""
+def _end(processes: Sequence[Any]) -> None:
+    """Ask programs and all that they started to end, and make them if they have not after some seconds.
+
+    Raises PermissionError where the system lets us end none of one, as nobody knows then how long that goes on.
+    """
     try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        for process in processes:
+            _reaches(process, signal.SIGTERM)
+        until = time.monotonic() + GENTLE
+        while time.monotonic() < until and any(_reaches(process, 0) for process in processes):
+            time.sleep(0.02)
+    finally:  # also if Ctrl-C comes again meanwhile
+        for process in processes:
+            _reaches(process, signal.SIGKILL)
+    if any(not _reaches(process, 0) and process.poll() is None for process in processes):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def _reaches(process: Any, number: int) -> bool:
+    """Send a signal to a program and all that it started; gives whether any of it is there and takes it."""
+    process.poll()  # one that has ended is there until somebody asks
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 class _Reader(threading.Thread):

@@ -6,12 +6,14 @@ import re
 import stat
 from typing import Any, Dict, List, Optional
 
-from agent.config import Check, Config, File, Target, host_name, make_target, state_dir
+from agent.config import Check, Config, File, Target, make_target, state_dir
 from agent.errors import ConfigError
+from agent.host import Host, host_of
 from agent.text import named
 
 PLACES = ("gitops-config.json", "/etc/gitops-agent.json")  # the seed's name in this folder, then that of the machine
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,252}\Z")  # the service's rule for groups and hosts
+REF = re.compile(r"(?![-/])(?!.*(\.\.|@\{|//))[^\s~^:?*\[\\\x00-\x1f\x7f]+(?<![/.])\Z")  # git's rule for names
 NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no path, no environment and no report can hold
 MOST = 1_000_000  # seconds, tries or services at once: more is a slip
 ADDRESS = re.compile(r"https?://[^/\s@]+(/\S*)?\Z")  # without a password: logs name it
@@ -59,6 +61,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems = []  # type: List[str]
+        self._state_dir = ""
 
     def config(self, given: Any) -> Config:
         if not isinstance(given, dict):
@@ -66,10 +69,11 @@ class _Reader:
             given = {}
         else:
             given = dict(given)
+        self._state_dir = self._path(given, "stateDir") or state_dir()
         return Config(
             status_url=self._url(given, "statusUrl", os.environ.get("STATUS_URL", "")),
             token_file=self._path(given, "tokenFile"),
-            state_dir=self._path(given, "stateDir") or state_dir(),
+            state_dir=self._state_dir,
             log=self._one_of(given, "log", ("text", "json"), "text"),
             deploy_every=self._one_of(given, "deployEvery", (0, *MINUTES), 5),
             check_every=self._one_of(given, "checkEvery", (0, *MINUTES), 15),
@@ -104,10 +108,13 @@ class _Reader:
         repo = self._path(given, "deploymentRepo", where)
         if not repo:
             self.problems.append(f"{where}deploymentRepo is required: the absolute path of the clone.")
+        group = self._name(given, "serverGroup", where)
+        host = self._host(given, where, group)
         target = Target(
             deployment_repo=repo,
-            server_group=self._name(given, "serverGroup", where, ""),
-            host=self._name(given, "host", where, host_name()),
+            server_group=group,
+            host=host.name,
+            why_host=host.why,
             compose_file=self._relative(given, "composeFile", where, "compose.yml"),
             env_file=self._relative(given, "envFile", where, ".env"),
             services=self._services(given, where),
@@ -124,9 +131,19 @@ class _Reader:
             checks_after=self._checks(given, "checksAfter", where),
             rollback=self._is_true(given, "rollback", where),
             files=self._files(given, where),
+            ref=self._ref(given, where),
+            force_push=self._one_of(given, "forcePush", ("refuse", "follow"), "refuse", where),
+            submodules=self._is_true(given, "submodules", where, True),
+            watch=self._watch(given, where),
         )
         self._refuse_rest(given, where)
         return target
+
+    def _ref(self, given: Dict[str, Any], where: str) -> str:
+        value = self._text(given, "ref", where)
+        if value and not REF.match(value):
+            self.problems.append(f"{where}ref must be the name of a branch or tag, or a commit of 40 digits.")
+        return named(value)
 
     def _services(self, given: Dict[str, Any], where: str) -> List[str]:
         services = self._list(given, "services", where, str)
@@ -139,6 +156,12 @@ class _Reader:
         if len(set(targets)) != len(targets):
             self.problems.append(f"{where}services: two of them have the same make target.")
         return services
+
+    def _watch(self, given: Dict[str, Any], where: str) -> List[str]:
+        watch = self._list(given, "watch", where, str)
+        wrong = [path for path in watch if not _is_inside(path) or "." in path.split("/")]
+        self.problems += [f"{where}watch: {path!r} is no path inside the repository." for path in wrong]
+        return [named(path) for path in watch]
 
     def _checks(self, given: Dict[str, Any], key: str, where: str) -> List[Check]:
         checks = []
@@ -168,6 +191,7 @@ class _Reader:
                 command=self._text(one, "command", place),
                 owner=self._text(one, "owner", place),
                 mode=self._text(one, "mode", place),
+                exact=self._is_true(one, "exact", place),
             )
             if not file.target:
                 self.problems.append(f"{place}target is required: an absolute path.")
@@ -175,6 +199,8 @@ class _Reader:
                 self.problems.append("{} needs a source or a command, and not both.".format(place.rstrip(".")))
             if file.command and file.target.endswith("/"):
                 self.problems.append(f"{place}target must be a file, as the command prints one.")
+            if file.exact and not (file.source and file.target.endswith("/")):
+                self.problems.append(f"{place}exact needs a source, and as target a folder, which ends with a slash.")
             if file.mode and not re.match(r"[0-7]{3,4}\Z", file.mode):
                 self.problems.append(f'{place}mode must be octal digits such as "0644".')
             self._refuse_rest(one, place)
@@ -192,15 +218,29 @@ class _Reader:
         self.problems.append(f"{where}{key} must be a text.")
         return default
 
-    def _name(self, given: Dict[str, Any], key: str, where: str, default: str) -> str:
-        value = self._text(given, key, where, default)
+    def _name(self, given: Dict[str, Any], key: str, where: str) -> str:
+        value = self._text(given, key, where)
         if not NAME.match(value):
             self.problems.append(
                 f"{where}{key} must be 1 to 253 of A-Z a-z 0-9 . _ : - and begin with a letter or digit."
                 if value
-                else f"{where}{key} is required: the name of the group of servers on the board."
+                else "{}{} is required: the name of the {} on the board.".format(
+                    where, key, "server" if key == "host" else "group of servers"
+                )
             )
         return value
+
+    def _host(self, given: Dict[str, Any], where: str, group: str) -> Host:
+        if given.get("host") is not None:
+            return Host(self._name(given, "host", where), "")
+        given.pop("host", None)
+        host = host_of(os.path.join(self._state_dir, "servers", group))
+        if not NAME.match(host.name):
+            known = f"this machine is called {host.name!r}" if host.name else "this machine has no name but localhost"
+            self.problems.append(
+                f"{where}host is required, as {known}: 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit."
+            )
+        return host
 
     def _path(self, given: Dict[str, Any], key: str, where: str = "") -> str:
         value = self._text(given, key, where)
@@ -227,17 +267,17 @@ class _Reader:
         self.problems.append(f"{where}{key} must be a number from {least} to {MOST}.")
         return default
 
-    def _is_true(self, given: Dict[str, Any], key: str, where: str) -> bool:
-        value = self._take(given, key, False)
+    def _is_true(self, given: Dict[str, Any], key: str, where: str, default: bool = False) -> bool:
+        value = self._take(given, key, default)
         if not isinstance(value, bool):
             self.problems.append(f"{where}{key} must be true or false.")
         return bool(value)
 
-    def _one_of(self, given: Dict[str, Any], key: str, allowed: Any, default: Any) -> Any:
+    def _one_of(self, given: Dict[str, Any], key: str, allowed: Any, default: Any, where: str = "") -> Any:
         value = self._take(given, key, default)
         if value in allowed and not isinstance(value, bool):
             return value
-        self.problems.append("{} must be one of {}.".format(key, ", ".join(map(str, allowed))))
+        self.problems.append(where + "{} must be one of {}.".format(key, ", ".join(map(str, allowed))))
         return default
 
     def _list(self, given: Dict[str, Any], key: str, where: str, kind: type) -> List[Any]:

@@ -5,7 +5,7 @@ import time
 from typing import Any, Callable, Dict
 
 from agent.delivery import ALL_WAIT, DELIVERED, REFUSED, TRY_AGAIN, WAITS, Outcome, Service
-from agent.errors import AgentError, Busy
+from agent.errors import AgentError, Busy, NoLock, in_words
 from agent.form import fit
 from agent.log import Log
 from agent.spool import Spool, Waiting, new
@@ -43,15 +43,19 @@ class Reporter:
             return True
         report = fit(report)
         try:
-            name = self._spool.put(kind, report)
+            with in_words():
+                name = self._spool.put(kind, report)
         except AgentError as error:
             self._log.warning(f"{error} So the report is sent, and cannot wait.")
             return self._send_without_spool(kind, report)
         try:
-            with self._spool.alone():
+            with in_words(), self._spool.alone():
                 return self._send_all(name)
         except Busy:
             self._log.warning("Another run has been sending for long; it, or the next one, takes the report along.")
+        except NoLock as error:  # two may send at once: that turns nothing back, as `observed` says when it was
+            self._log.warning(f"{error} So the reports are sent without one.")
+            return self._send_all(name)
         except AgentError as error:
             self._log.warning(str(error))
         return True

@@ -15,23 +15,28 @@ class Turn(NamedTuple):
 
     @property
     def cron(self) -> str:
-        """The five fields of a crontab; the seconds are to be slept."""
-        minute, hour = str(self.minute % HOUR), "*"
-        if self.every < HOUR:
-            minute = f"{self.minute}-59/{self.every}"
-        elif self.every > HOUR:
-            hour = str(self.minute // HOUR) + ("" if self.every == DAY else f"-23/{self.every // HOUR}")
-        return f"{minute} {hour} * * *"
+        """The five fields of a crontab. The hour is always a star: cron calls such a job evenly when the clock changes,
+        and one of certain hours not (where an hour comes twice it is left out, whatever CRON_TZ says)."""
+        minute = f"{self.minute}-59/{self.every}" if self.every < HOUR else str(self.minute % HOUR)
+        return f"{minute} * * * *"
+
+    @property
+    def shell(self) -> str:
+        """What the crontab's command begins with: of every so many hours it goes on in its own, counted from 1970."""
+        hours = self.every // HOUR
+        hour = f"[ $(($(date +\\%s) / 3600 \\% {hours})) -eq {self.minute // HOUR} ] || exit 0; " if hours > 1 else ""
+        return f"{hour}sleep {self.second}; "
 
     @property
     def calendar(self) -> str:
-        """What systemd's OnCalendar takes."""
+        """What systemd's OnCalendar takes. In local time an hour that comes twice had no run, and one that is left out
+        could end the runs for good."""
         minute, hour = f"{self.minute % HOUR:02}", "*"
         if self.every < HOUR:
             minute = f"{self.minute:02}/{self.every}"
         elif self.every > HOUR:
             hour = f"{self.minute // HOUR:02}" + ("" if self.every == DAY else f"/{self.every // HOUR}")
-        return f"*-*-* {hour}:{minute}:{self.second:02}"
+        return f"*-*-* {hour}:{minute}:{self.second:02} UTC"
 
 
 def turn(server: str, command: str, every: int) -> Turn:

@@ -99,12 +99,12 @@ class Spool:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """No other run sends meanwhile. Raises Busy if one does for longer than PATIENCE."""
+        """No other run sends meanwhile. Raises Busy if one does for longer than PATIENCE, NoLock if nobody can know."""
         deadline = time.monotonic() + PATIENCE
         with contextlib.ExitStack() as held:
             while True:
                 try:
-                    held.enter_context(locked(self.folder))
+                    held.enter_context(locked(self.folder, self._path("lock")))
                     break
                 except Busy:
                     if time.monotonic() > deadline:

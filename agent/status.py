@@ -44,6 +44,7 @@ def _of_server(config: Config, target: Target) -> Iterator[str]:
     folder = folder_of(config, target)
     memory, drift = Memory(folder), load_drift(folder)
     told = memory.report
+    yield target.called
     if memory.run:
         yield "A run that began at {started} {}.".format(
             "goes on" if _is_there(memory.run["pid"]) else "ended before its time", **memory.run

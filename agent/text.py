@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Sequence
 
 _ESCAPES = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]*[0-~])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -16,6 +17,12 @@ def shown(name: str) -> str:
 def named(text: str) -> str:
     """A name from the config as the file system has it, also where the locale is C."""
     return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """File names in a sentence, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(map(shown, names[:most])) + (f" and {rest} more" if rest > 0 else "")
 
 
 def printable(text: str) -> str:

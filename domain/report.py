@@ -45,13 +45,14 @@ KEPT_END = 3_072  # of a longer message: what went wrong stands at its end
 MAX_TEXT = 1_024
 MAX_IGNORED = 100
 
-_KNOWN = frozenset((*FIELDS, "observed"))
+_KNOWN = frozenset((*FIELDS, "observed", "agent"))
 
 
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _TEXT_PATTERN = rf"^[^{_CONTROL}]*$"
 _CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}]")
+_AGENT_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
 _URL_PATTERN = r"^(https?://[^\s\x00-\x20\x7f-\x9f]+)?$"
 
 
@@ -111,6 +112,9 @@ _TIMES = {
     "description": "When the report was made: an RFC 3339 time (no zone means UTC), epoch seconds or milliseconds, or "
     "a length back from now (`45s`, `15m`, `24h`, `7d`). Now, if it is left out or later.",
 }
+Agent = Annotated[
+    str, Field(pattern=_AGENT_PATTERN, description="A name of the installation that reports about its own server.")
+]
 Observed = Annotated[str, PlainValidator(_time), WithJsonSchema(_TIMES)]
 
 
@@ -123,6 +127,7 @@ class _AnyReport(TypedDict):
     environment: NotRequired[Text | None]
     changed_files: NotRequired[Files | None]
     observed: NotRequired[Observed | None]
+    agent: NotRequired[Agent | None]
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -167,7 +172,7 @@ _CRON: TypeAdapter[CronReport] = TypeAdapter(CronReport)
 @dataclass(frozen=True, slots=True)
 class Report:
     """One POST about one server: the fields that it writes, those that it writes only on creation, and when it says
-    that it was made, which may be ahead of now."""
+    that it was made, which may be ahead of now, and the installation of the agent that made it."""
 
     source: Source
     server_group: str
@@ -175,6 +180,7 @@ class Report:
     fields: Mapping[str, Any]
     on_creation: Mapping[str, Any]
     observed: str | None = None
+    agent: str | None = None
 
     @property
     def key(self) -> str:
@@ -238,8 +244,8 @@ def _mistyped(element: Mapping[str, Any], ignored: dict[str, str | None]) -> Ite
 
 def _read_pipeline(element: dict[str, Any], now: int) -> Report:
     given = _PIPELINE.validate_python(element, context={"now": now})
-    observed = given.pop("observed", None)
-    return Report("pipeline", given["server_group"], given["host"], {**RUN_DEFAULTS, **given}, {}, observed)
+    observed, agent = given.pop("observed", None), given.pop("agent", None)
+    return Report("pipeline", given["server_group"], given["host"], {**RUN_DEFAULTS, **given}, {}, observed, agent)
 
 
 def _read_cron(element: dict[str, Any], now: int) -> Report:
@@ -251,7 +257,8 @@ def _read_cron(element: dict[str, Any], now: int) -> Report:
     if "check_interval" in given:
         fields["check_interval"] = given["check_interval"] or None
     on_creation = {name: text for name, text in given.items() if name in DESCRIPTIVE} | {"updated_by": "cron"}
-    return Report("cron", given["server_group"], given["host"], fields, on_creation, given.get("observed"))
+    made = given.get("observed"), given.get("agent")
+    return Report("cron", given["server_group"], given["host"], fields, on_creation, *made)
 
 
 def _headline(problems: Mapping[str, str]) -> str:
@@ -273,6 +280,7 @@ _SENTENCES = {
 _PATTERN_SENTENCES = {
     NAME_PATTERN: "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit",
     _TEXT_PATTERN: "holds a control character; only tabs and line ends are fine",
+    _AGENT_PATTERN: "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
     _URL_PATTERN: "must be an http or https address",
 }
 

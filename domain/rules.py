@@ -3,11 +3,15 @@
 from typing import Any, cast
 
 from domain.report import Report
-from domain.server import Server, new_server
+from domain.server import Server, Sighting, new_server
+from domain.times import epoch
 
 # Of each kind of report: its own verdict, when it was last made, and when the other kind was.
 _OF_PIPELINE = ("pipeline_status", "last_pipeline_run", "last_cron_check")
 _OF_CRON = ("drift_status", "last_cron_check", "last_pipeline_run")
+
+SHORT = 7_200  # seconds in which two that take turns are both heard of, if two intervals of the checks are not longer
+MOST_AGENTS = 32
 
 
 def apply(server: Server | None, report: Report, now: str, revision: int) -> Server:
@@ -42,4 +46,35 @@ def apply(server: Server | None, report: Report, now: str, revision: int) -> Ser
         after["status_since"] = time
     if report.source == "legacy":
         after["legacy_revision"] = revision
+    elif report.agent:
+        after |= _heard_of({"agent": report.agent, "source": report.source, "seen": time}, after)
     return cast(Server, after)
+
+
+def notice(server: Server) -> str:
+    """What somebody should know of a record that its fields do not say; empty for nothing."""
+    if not server.get("take_turns"):
+        return ""
+    names = ", ".join(sorted({one["agent"] for one in server["agents"]}))
+    return (
+        f"Several installations of the agent take turns in reporting about this server ({names}): machines that share "
+        "its name. Give each a host of its own in its config; gitops-agent doctor says which of them it is."
+    )
+
+
+def _heard_of(newest: Sighting, server: dict[str, Any]) -> dict[str, Any]:
+    """Whether installations of the agent take turns: one reports after another did, and had reported before that one.
+
+    A machine that was installed anew changes once. What another kind of report says is no turn, and what lies longer
+    back than a short time, or ahead, is forgotten: then one is left, and all is well.
+    """
+    short = max(2 * (server["check_interval"] or 0), SHORT)
+    recent = [one for one in server.get("agents", ()) if 0 <= epoch(newest["seen"]) - epoch(one["seen"]) <= short]
+    same_kind = [one["agent"] for one in recent if one["source"] == newest["source"]]
+    is_turn = newest["agent"] in same_kind[:-1]
+    others = [one for one in recent if (one["agent"], one["source"]) != (newest["agent"], newest["source"])]
+    is_alone = all(one["agent"] == newest["agent"] for one in others)
+    return {
+        "agents": [*others[1 - MOST_AGENTS :], newest],
+        "take_turns": not is_alone and (is_turn or server.get("take_turns", False)),
+    }

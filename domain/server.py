@@ -69,6 +69,14 @@ class LegacyPost(TypedDict, total=False):
     drifted_files: list[str]
 
 
+class Sighting(TypedDict):
+    """That an installation of the agent reported about a server, and when it last did."""
+
+    agent: str
+    source: str  # of which kind the report was
+    seen: Time
+
+
 @with_config(ConfigDict(extra="allow"))
 class Server(Record):
     """A record as it is stored: beside what is shown, what the service remembers for itself.
@@ -79,6 +87,8 @@ class Server(Record):
     revision: Annotated[int, Field(ge=0)]  # of the last report: tells which of two is newer within a second
     legacy_revision: Annotated[int, Field(ge=0)]  # of the last report through the old dialect, 0 for never
     legacy: NotRequired[LegacyPost]
+    agents: NotRequired[list[Sighting]]  # of a short time, the last one at the end
+    take_turns: NotRequired[bool]  # whether they do, as only machines that share a name would
 
 
 def choices(record: type) -> dict[str, tuple[str, ...]]:

@@ -11,16 +11,16 @@ from typing_extensions import TypedDict
 from werkzeug.routing import Rule
 
 from config import VERSION
-from domain.freshness import Moment
+from domain.freshness import Computed, Moment
 from domain.history import ENTRY_CHOICES
 from domain.query import AGES, FIELD, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
 from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
-from domain.server import CHOICES, NAME_PATTERN
+from domain.server import CHOICES, NAME_PATTERN, Record
 from domain.timeline import ENTRY_FILTERS, WINDOW
 from domain.times import WHEN_FORMS, epoch
 from domain.tokens import Scope
-from web.present import FullRecord, full, row
+from web.present import full, row
 from web.requests import FORM
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -34,7 +34,7 @@ class Error(TypedDict):
     fields: NotRequired[dict[str, str]]
 
 
-class Row(FullRecord):
+class Row(Record, Computed):
     """A server as a flat row: its record without `changed_files`, then what is computed from it."""
 
 

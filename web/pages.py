@@ -14,6 +14,7 @@ from domain.errors import Forbidden, NotFound, StatusError
 from domain.freshness import Moment, computed, holds_until
 from domain.query import FILTERS, MAX_LIMIT
 from domain.reasons import reasons, severity
+from domain.rules import notice
 from domain.server import STATUSES, Server
 from domain.story import HOUR, runs, steps
 from domain.timeline import read_window
@@ -139,6 +140,7 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
                 verdict=said,
                 axes=axes(server, moment) if server else (),
                 reasons=reasons(server, moment) if server else (),
+                notice=notice(server) if server else "",
                 runs=runs(
                     [*told.in_force, *told.entries],
                     max(start, 0),

@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from flask import Response, request
+from pydantic import Field
 
 from domain.freshness import Computed, Moment, computed
+from domain.rules import notice
 from domain.server import FIELDS, Record, Server
 from storage import Records
 
@@ -21,10 +23,12 @@ _ROW_FIELDS = tuple(name for name in FIELDS if name != "changed_files")
 class FullRecord(Record, Computed):
     """A server as it is shown alone: its record, then what is computed from it."""
 
+    notice: Annotated[str, Field(description="What somebody should know of it besides, as a sentence; else empty.")]
+
 
 def full(server: Server, moment: Moment) -> dict[str, Any]:
     """The record with its computed fields."""
-    return _picked(server, FIELDS, moment)
+    return {**_picked(server, FIELDS, moment), "notice": notice(server)}
 
 
 def row(server: Server, moment: Moment) -> dict[str, Any]:

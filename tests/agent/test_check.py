@@ -148,17 +148,6 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_is_drift(server: Server) -> None:
     assert "run.sh: is a folder, not a file" in done.stdout
 
 
-def test_a_submodule_is_left_out_with_a_warning(server: Server) -> None:
-    commit = git(server.remote.work, "rev-parse", "HEAD")
-    git(server.remote.work, "update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
-    git(server.remote.work, "commit", "--quiet", "--message", "Sub")
-    git(server.remote.work, "push", "--quiet", "origin", "HEAD:main")
-    git(server.clone, "pull", "--quiet")
-    done = server.check()
-    assert done.returncode == 0
-    assert "Submodules are not compared: sub." in done.stdout
-
-
 NAMES: list[Any] = [
     "-rf",
     "a b",

@@ -10,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.checksums import checksum
+from agent.checksums import checksum as of_tracked
 from agent.errors import AgentError
 from tests.agent.agents import write
 
 FOLDERS = st.sampled_from([b"", b"d/", b"-rf/", b"d/e f/"])
 NAMES = st.sampled_from([b"a", b"ab", b"-x", b"a b", b"a\nb", b"\xff", b".hidden"])
 TREES = st.dictionaries(st.builds(bytes.__add__, FOLDERS, NAMES), st.binary(max_size=3), max_size=4)
+
+
+def checksum(root: str, path: str) -> str | None:
+    """That of a folder of which git tracks all files."""
+    files = [path for path in Path(root).rglob("*") if path.is_symlink() or not path.is_dir()]
+    return of_tracked(root, path, {str(path.relative_to(root)): "" for path in files})
 
 
 def made(root: Path, tree: Mapping[bytes, bytes]) -> None:
@@ -84,11 +90,33 @@ def test_a_file_that_becomes_executable_is_a_change(tmp_path: Path) -> None:
     assert checksum(str(tmp_path), "web") != before
 
 
-def test_what_git_keeps_for_itself_is_left_out(tmp_path: Path) -> None:
-    write(tmp_path, {"web/file": "1"})
-    before = checksum(str(tmp_path), "web")
-    write(tmp_path, {"web/.git/HEAD": "1", "web/module/.git": "gitdir: elsewhere"})
-    assert checksum(str(tmp_path), "web") == before
+def test_only_what_is_tracked_counts_and_as_it_is_on_the_disk(tmp_path: Path) -> None:
+    write(tmp_path, {"web/file": "1", "web/data/dump": "1", "website/file": "1"})
+    tracked = {"web/file": "", "web/gone": "", "web/below/file": "", "website/file": ""}
+    before = of_tracked(str(tmp_path), "web", tracked)
+    write(tmp_path, {"web/data/dump": "2", "website/file": "2"})
+    assert of_tracked(str(tmp_path), "web", tracked) == before
+    write(tmp_path, {"web/file": "2"})
+    assert of_tracked(str(tmp_path), "web", tracked) != before
+
+
+def test_a_tracked_file_behind_a_link_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, {"outside/secret": "1", "clone/web/a": ""})
+    (tmp_path / "clone/web/sub").symlink_to("../../outside")
+    tracked = {"web/sub/secret": ""}
+    before = of_tracked(str(tmp_path / "clone"), "web", tracked)
+    (tmp_path / "outside/secret").write_text("2")
+    assert of_tracked(str(tmp_path / "clone"), "web", tracked) == before
+    (tmp_path / "clone/web/sub").unlink()
+    assert of_tracked(str(tmp_path / "clone"), "web", tracked) != before
+
+
+def test_of_a_submodule_that_is_left_out_the_commit_counts(tmp_path: Path) -> None:
+    write(tmp_path, {"web/rules/file": "1"})
+    before = of_tracked(str(tmp_path), "web", {"web/rules": "1" * 40})
+    write(tmp_path, {"web/rules/file": "2"})
+    assert of_tracked(str(tmp_path), "web", {"web/rules": "1" * 40}) == before
+    assert of_tracked(str(tmp_path), "web", {"web/rules": "2" * 40}) != before
 
 
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ def test_the_first_run_makes_everything_alone_and_reports_it(host: Stack) -> Non
     done = host.deploy()
     assert done.returncode == 0, done.stdout
     assert host.made() == ["all"]
-    assert set(host.saved()) == {"compose", "env", "service_logstash", "service_redis", "service_web"}
+    services = {"service_logstash", "service_redis", "service_web"}
+    assert set(host.saved()) == {"version", "compose", "env", "watch", *services}
     row = host.board()
     assert (row["status"], row["validation_status"]) == ("synced", "skipped")
     assert (row["commit_sha"], row["branch"]) == (git(host.remote.clone, "rev-parse", "HEAD"), "main")
@@ -86,20 +87,6 @@ def test_what_was_edited_here_is_made_and_not_called_in_sync(host: Stack) -> Non
     assert host.history() == ["synced", "out_of_sync", "synced"]
 
 
-def test_another_commit_in_a_submodule_is_no_edit_by_hand(host: Stack) -> None:
-    """It is left out, as by the check."""
-    commit = git(host.remote.work, "rev-parse", "HEAD")
-    git(host.remote.work, "update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
-    git(host.remote.work, "commit", "--quiet", "--message", "Sub")
-    git(host.remote.work, "push", "--quiet", "origin", "HEAD:main")
-    host.deploy()
-    git(host.remote.clone, "init", "--quiet", "sub")
-    git(host.remote.clone / "sub", "commit", "--quiet", "--allow-empty", "--message", "Another")
-    assert git(host.remote.clone, "diff", "--name-only", "HEAD") == "sub"
-    assert host.deploy().returncode == 0
-    assert host.board()["status"] == "synced"
-
-
 def test_a_missing_thing_that_was_there_is_a_change_and_one_that_never_was_is_none(host: Stack) -> None:
     host.configure(services=["redis", "nowhere"])
     host.deploy()
@@ -129,7 +116,7 @@ def test_services_that_left_the_config_leave_the_checksums(host: Stack) -> None:
     host.deploy()
     host.configure(services=["web"])
     host.deploy()
-    assert set(host.saved()) == {"compose", "env", "service_web"}
+    assert set(host.saved()) == {"version", "compose", "env", "watch", "service_web"}
     host.configure(services=["web", "redis"])
     host.made()
     host.deploy()

@@ -154,7 +154,7 @@ def test_a_pull_has_its_time_limit(host: Stack) -> None:
     slow.chmod(0o755)
     git(host.remote.clone, "config", "remote.origin.uploadpack", str(slow))
     assert host.deploy().returncode == 2
-    assert host.board()["validation_message"] == "git pull took too long and was ended."
+    assert host.board()["validation_message"] == "git fetch took too long and was ended."
 
 
 def test_the_password_of_a_remote_is_said_nowhere(host: Stack) -> None:

@@ -149,4 +149,4 @@ def test_a_run_killed_the_moment_it_went_back_does_not_take_the_bad_commit_again
     assert host.deploy().returncode == 1
     assert git(host.remote.clone, "rev-parse", "HEAD") == good
     assert host.made() == ["redis"], "for the good commit"
-    assert git(host.remote.clone, "reflog", "main").count("pull") == 1
+    assert git(host.remote.clone, "reflog", "main").count("merge") == 1

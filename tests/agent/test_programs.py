@@ -1,5 +1,6 @@
 """Other programs: what they say, when they are ended, and what they leave behind."""
 
+import shlex
 import threading
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def test_who_takes_too_long_is_ended_with_all_that_it_started() -> None:
     done = run("sleep 1000 & echo $!; sleep 1000", "/", 1)
     assert (done.is_late, done.why) == (True, "took too long and was ended")
     wait_until(lambda: has_ended(int(done.output)), "what it started has ended too")
+
+
+def test_who_takes_too_long_may_tidy_up_first_and_what_does_not_end_is_made_to(tmp_path: Path) -> None:
+    """As git removes its locks, and docker-compose lets go of what it has begun."""
+    tidy = f"trap 'sleep 0.1; echo tidy > {tmp_path}/said; exit 1' TERM; echo $$ > {tmp_path}/tidy; while :; do sleep 0.05; done"
+    deaf = f"trap '' TERM; echo $$ > {tmp_path}/deaf; while :; do sleep 0.05; done"
+    assert run(f"sh -c {shlex.quote(tidy)} & sh -c {shlex.quote(deaf)} & sleep 1000", "/", 1).is_late
+    assert (tmp_path / "said").read_text() == "tidy\n"
+    for name in ("tidy", "deaf"):
+        wait_until(lambda name=name: has_ended(int((tmp_path / name).read_text())), f"{name} has ended")  # type: ignore[misc]
 
 
 def test_how_a_program_failed_is_said_without_what_nobody_may_see() -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from agent import __version__
-from tests.agent.agents import Agent, ask, write
+from tests.agent.agents import Agent, ask, git, remote, write
 from tests.agent.servers import Server
 from tests.agent.stack import stack
 from tests.process.service import Service
 
 OLDEST = (3, 6)
+# Git refuses submodules from a folder of the machine, unless somebody says that these may be trusted.
+TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
 
 
 def pythons() -> dict[str, str]:
@@ -71,9 +73,16 @@ def reports(agent: Agent, service: Service, group: str) -> None:
 
 
 def checks(agent: Agent, service: Service, group: str) -> None:
-    """`check`, with files and a template, and letters that are no ASCII."""
+    """`check`, with files that git converts, a template, an exact folder, and letters that are no ASCII."""
     server = Server(agent.folder, agent, service, group)
-    server.remote.push({"größe/ü.conf": "ä=1\n"})
+    server.remote.push({"größe/ü.conf": "ä=1\n", "größe/crlf/ü": "ü\n", ".gitattributes": "ü eol=crlf\n"})
+    (agent.folder / "exact").mkdir()
+    (agent.folder / "exact/ü").write_bytes("ü\r\n".encode())
+    server.members["files"] = [{"source": "größe/crlf/*", "target": f"{agent.folder}/exact/", "exact": True}]
+    assert server.check().returncode == 0
+    (agent.folder / "exact/rogue ü").write_text("")
+    assert server.check().returncode == 1
+    assert server.verdict()[1] == [f"{agent.folder}/exact/rogue ü"]
     rules = {"größe.conf": {"source": "größe/*"}, "ö.conf": {"command": "cat größe/ü.conf"}}
     for name in rules:
         (agent.folder / name).write_text("ä=2\n")
@@ -89,11 +98,20 @@ def checks(agent: Agent, service: Service, group: str) -> None:
 def deploys(agent: Agent, service: Service, group: str) -> None:
     """`deploy`, with names, hooks and output that are no ASCII, two services at once, and a check that brings it back."""
     host = stack(agent.folder, agent, service.url, group)
-    write(host.remote.clone, {"größe.env": "ü"})
+    rules = remote(agent.folder / "rules", {"ü.rules": "ü\n"})
+    git(host.remote.work, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(rules.work), "web/rü")
+    host.remote.push({"compose.yml": "services:\n  web:\n    env_file: [ü.env]\n", "ü.env": "ü"})
+    write(host.remote.clone, {"größe.env": "ü", "redis/none of git's": "ü"})
     check = {"command": "echo größer; ! grep -r bad redis", "retries": 0}
-    host.configure(envFile="größe.env", before=["echo ü"], checksAfter=[check], rollback=True, parallel=2)
-    assert host.deploy().returncode == 0
+    members = {"envFile": "größe.env", "watch": ["ü/**"], "before": ["echo ü"], "checksAfter": [check]}
+    host.configure(**members, rollback=True, parallel=2)
+    assert host.deploy(env=TRUST).returncode == 0
+    assert (host.remote.clone / "web/rü/ü.rules").read_text() == "ü\n"
+    host.remote.push({"other/ü": ""})
+    assert host.deploy(env=TRUST).returncode == 0
+    assert host.board()["validation_message"].endswith("they are not watched: other/ü.")
     host.remote.push({"redis/ü\n": "bad", "web/ü": "new"})
+    assert host.deploy("--dry-run").stdout.count("Would run make") == 2
     done = host.deploy()
     assert (done.returncode, done.stderr) == (1, "")
     assert sorted(host.made()) == ["all", "redis", "redis", "web", "web"]

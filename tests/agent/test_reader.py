@@ -75,6 +75,7 @@ def test_a_config_that_is_wrong_in_five_places_gets_five_sentences(tmp_path: Pat
         ({"serverGroup": None}, "serverGroup is required: the name of the group of servers on the board."),
         ({"deploymentRepo": None}, "deploymentRepo is required: the absolute path of the clone."),
         ({"host": "-h1"}, "host must be 1 to 253 of A-Z a-z 0-9 . _ : - and begin with a letter or digit."),
+        ({"host": ""}, "host is required: the name of the server on the board."),
         ({"host": "h1\n"}, "host must be 1 to 253 of A-Z a-z 0-9 . _ : - and begin with a letter or digit."),
         ({"composeFile": "/etc/passwd"}, "composeFile must be a path inside the repository."),
         ({"composeFile": "a/../../b"}, "composeFile must be a path inside the repository."),

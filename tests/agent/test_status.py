@@ -21,6 +21,7 @@ def lines(host: Stack) -> list[str]:
 
 def test_where_nothing_ran_it_says_so(host: Stack) -> None:
     assert lines(host) == [
+        f"This is {host.group}/h1 on the board, as the config says.",
         "Last deploy: never",
         "Last check: never, or not since the last update",
         "No report waits.",
@@ -35,6 +36,7 @@ def test_it_names_the_last_deploy_the_last_check_and_what_drifted(host: Stack) -
     assert host.agent("check", "--config", host.folder / "config.json").returncode == 1
     shutil.rmtree(host.folder / "remote.git")
     assert lines(host) == [
+        f"This is {host.group}/h1 on the board, as the config says.",
         "Last deploy: T",
         f"It was synced with {commit[:12]} of main: Say it otherwise",
         "Last check: T",
@@ -50,7 +52,7 @@ def test_it_names_a_commit_that_is_held_back_and_why(host: Stack) -> None:
     bad = host.remote.push({"web/nginx.conf": "bad"})
     assert host.deploy().returncode == 1
     told = lines(host)
-    assert told[1].startswith("It was failed with ")
+    assert told[2].startswith("It was failed with ")
     assert f"Commit {bad[:12]} is held back, and the branch has to go on." in told
     assert any(f"Commit {bad[:12]} was rolled back to " in line for line in told)
 

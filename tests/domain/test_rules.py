@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import rules
+from domain.history import Source
 from domain.report import RUN_DEFAULTS, Report
+from domain.rules import MOST_AGENTS
 from domain.server import DESCRIPTIVE, STATUSES, Server, restore_servers
+from domain.times import epoch, time_text
 from tests.storage.records import NOW, server
 
 LATER = "2026-04-26T11:00:00Z"
@@ -202,3 +205,57 @@ def test_what_is_written_only_on_creation_is_not_written_again() -> None:
     assert rules.apply(None, report, LATER, 1)["environment"] == "prod"
     after = rules.apply(server("a/x", environment="dev"), report, LATER, 1)
     assert (after["environment"], after["updated_by"]) == ("dev", "pipeline")
+
+
+def _heard_of(*reports: tuple[str, str, int], interval: int | None = None) -> list[str]:
+    """What the record says after each report: by which agent, of which kind, and at which minute."""
+    record, notices = server("a/x", check_interval=interval), list[str]()
+    for agent, source, minute in reports:
+        kind = cast(Source, source)
+        fields = {"status": "synced"} if kind == "cron" else {**RUN_DEFAULTS, "status": "synced"}
+        now = time_text(epoch(NOW) + 60 * minute)
+        record = rules.apply(record, Report(kind, "a", "x", fields, {}, agent=agent or None), now, minute)
+        assert restore_servers({"a/x": {**record}}) == {"a/x": record}
+        notices.append(rules.notice(record))
+    return notices
+
+
+def test_two_agents_that_take_turns_are_named_until_one_is_left() -> None:
+    notices = _heard_of(
+        ("one", "cron", 0), ("two", "cron", 5), ("one", "cron", 15), ("two", "cron", 20), ("two", "cron", 100),
+        ("", "cron", 110), ("two", "cron", 135), ("two", "cron", 136),
+    )  # fmt: skip
+    assert [bool(sentence) for sentence in notices] == [False, False, True, True, True, True, True, False]
+    assert "(one, two)" in notices[2]
+
+
+def test_three_agents_that_take_turns_are_noticed_too() -> None:
+    notices = _heard_of(*((name, "pipeline", 5 * turn) for turn, name in enumerate("abcabc")))
+    assert [bool(sentence) for sentence in notices] == [False, False, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    "reports",
+    [
+        [("old", "cron", 0), ("old", "pipeline", 1), ("new", "cron", 2), ("new", "pipeline", 3), ("new", "cron", 4)],
+        [("checks", "cron", 0), ("deploys", "pipeline", 1), ("checks", "cron", 2), ("deploys", "pipeline", 3)],
+        [("one", "cron", 0), ("two", "cron", 60), ("one", "cron", 121)],
+        [("", "cron", 0), ("one", "cron", 1), ("", "cron", 2), ("one", "cron", 3)],
+    ],
+    ids=["installed anew", "one deploys and one checks", "long after", "a script beside"],
+)
+def test_who_changes_once_or_does_another_thing_takes_no_turns(reports: list[tuple[str, str, int]]) -> None:
+    assert set(_heard_of(*reports)) == {""}
+
+
+def test_what_is_a_short_time_follows_the_interval_of_the_checks() -> None:
+    daily = [("one", "cron", 0), ("two", "cron", 720), ("one", "cron", 1440)]
+    assert [bool(sentence) for sentence in _heard_of(*daily, interval=86_400)] == [False, False, True]
+    assert not any(_heard_of(*daily))
+
+
+def test_a_record_names_only_so_many_agents() -> None:
+    record = server("a/x")
+    for number in range(100):
+        record = rules.apply(record, Report("cron", "a", "x", {"status": "synced"}, {}, agent=str(number)), NOW, number)
+    assert [one["agent"] for one in record["agents"]] == [str(number) for number in range(100 - MOST_AGENTS, 100)]

@@ -39,7 +39,7 @@ def test_other_names_are_honest(name: str) -> None:
 
 
 def test_no_field_and_nothing_that_the_service_itself_answers_with_is_a_typo() -> None:
-    names = {*FIELDS, *Computed.__annotations__, "observed"} - {"status", "changed_files"}
+    names = {*FIELDS, *Computed.__annotations__, "observed", "agent", "notice"} - {"status", "changed_files"}
     assert [name for name in names if meant(name)] == []
 
 

@@ -32,7 +32,7 @@ TOO_NEW_FOR_CURL_7_61 = [
 # fmt: on
 
 # All that the script may call, so that neither jq nor anything else slips in.
-TOOLS = ["awk", "cat", "cmp", "curl", "find", "git", "head", "mkdir", "mktemp", "rm", "sort", "tar", "timeout", "uname"]
+TOOLS = ["awk", "cat", "cmp", "curl", "find", "git", "head", "mkdir", "mktemp", "rm", "sort", "timeout", "uname"]
 
 SetUp = Callable[..., DriftCheck]
 

@@ -188,6 +188,7 @@ def full(server: Fields, now: int) -> Fields:
     shown["status_code"] = CODES[server["status"]]
     shown["stale"] = stale
     shown["problem"] = 1 if bad else 0
+    shown["notice"] = ""  # no agent of its own reports here
     return shown
 
 
@@ -196,7 +197,7 @@ def rows(plain: Plain, now: int) -> list[Fields]:
     found = []
     for key in sorted(plain.servers):
         row = full(plain.servers[key], now)
-        del row["changed_files"]
+        del row["changed_files"], row["notice"]
         found.append(row)
     return found
 

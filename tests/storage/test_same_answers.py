@@ -74,6 +74,7 @@ def operation(chance: random.Random) -> tuple[str, str, Any]:
             "commit_sha": lambda: chance.choice(["", "abc", "def"]),
             "environment": lambda: chance.choice(["prod", "lab"]),
             "check_interval": lambda: chance.choice([60, 3_600, 0]),
+            "agent": lambda: chance.choice(["one", "two"]),
         }
         chosen = {name: value() for name, value in fields.items() if chance.random() < 0.5}
         waited = (

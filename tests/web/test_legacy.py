@@ -51,7 +51,7 @@ def test_a_v1_report_becomes_a_record(api: Api) -> None:
         "branch": "", "updated_by": "legacy", "last_pipeline_run": "2026-04-25T00:00:00Z", "last_cron_check": None,
         "timestamp": NOW, "first_seen": NOW, "status_since": NOW, "pipeline_status": "out_of_sync",
         "drift_status": None, "pipeline_url": "", "commit_message": "", "check_interval": None,
-        "changed_files_count": 2, "status_code": 1, "stale": False, "problem": 1,
+        "changed_files_count": 2, "status_code": 1, "stale": False, "problem": 1, "notice": "",
     }  # fmt: skip
 
 

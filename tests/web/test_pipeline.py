@@ -8,7 +8,7 @@ from domain.server import FIELDS
 from tests.web.api import Api
 
 NOW = "2026-04-26T10:30:00Z"
-COMPUTED = ("changed_files_count", "status_code", "stale", "problem")
+COMPUTED = ("changed_files_count", "status_code", "stale", "problem", "notice")
 
 
 def test_a_first_report_creates_the_record_with_every_default(api: Api) -> None:
@@ -21,7 +21,7 @@ def test_a_first_report_creates_the_record_with_every_default(api: Api) -> None:
         "validation_message": "", "commit_sha": "", "branch": "", "updated_by": "pipeline", "last_pipeline_run": NOW,
         "last_cron_check": None, "timestamp": NOW, "first_seen": NOW, "status_since": NOW, "pipeline_status": "synced",
         "drift_status": None, "pipeline_url": "", "commit_message": "", "check_interval": None,
-        "changed_files_count": 0, "status_code": 0, "stale": False, "problem": 0,
+        "changed_files_count": 0, "status_code": 0, "stale": False, "problem": 0, "notice": "",
     }  # fmt: skip
 
 
