@@ -130,4 +130,4 @@ def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_a_sentence_and_never_unchanged() -> None:
     with pytest.raises(AgentError, match=r"'/proc/self/mem' cannot be read: Input/output error\."):
-        checksum("/proc/self", "mem")
+        of_tracked("/proc/self", "mem", {"mem": ""})
