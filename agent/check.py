@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 from agent.commit import Commit
 from agent.config import Config, Target
-from agent.deployed import DIFFERS, EXTRA, MISSING, content, differences, extra, file_id, place
+from agent.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, place
 from agent.diffs import LARGEST, diff
 from agent.errors import FAILED, IMPOSSIBLE, OK, AgentError, Busy, in_words, overall
 from agent.expected import Clone, Expectations, Expected
@@ -107,7 +107,7 @@ class _Check:
         for folder in folders:
             real = os.path.realpath(folder)
             try:
-                for path in extra(folder, expected):
+                for path in beside(folder, expected):
                     self._drifted[os.path.join(folder, os.path.relpath(path, real))] = [EXTRA]
             except OSError as error:
                 problem = f"{shown(error.filename or folder)} cannot be read: {error.strerror or error}."

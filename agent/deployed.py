@@ -79,13 +79,13 @@ def _is_behind_link(folder: str, below: str) -> bool:
     return os.path.realpath(folder) != os.path.normpath(os.path.join(os.path.realpath(below), inside))
 
 
-def extra(folder: str, expected: Container[str]) -> Iterator[str]:
+def beside(folder: str, expected: Container[str]) -> Iterator[str]:
     """What is no folder below a folder, and not expected there, by its real path. Raises OSError."""
     real = os.path.realpath(folder)
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(real) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from extra(entry.path, expected)
+                yield from beside(entry.path, expected)
             elif entry.path not in expected:
                 yield entry.path
 
