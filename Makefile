@@ -16,8 +16,9 @@ run: $(VENV)/run.done dist/gitops-agent.pyz ## serve on BIND (default 127.0.0.1:
 
 agent: dist/gitops-agent.pyz ## build the agent as one file, which GET /agent hands out
 
+# Two processes a core: half of the time, a test waits for a disk or for a program that starts.
 test: $(VENV)/dev.done ## run every test, on all cores
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile
 
 lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What tests of several rings share: a database, and the agent as one file."""
 
+import gc
 import os
 import re
 import subprocess
@@ -10,6 +11,14 @@ import pytest
 
 from tests.postgres import fresh_schema, postgres_server
 from tests.process.service import ROOT
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_file_of_tests_left_is_not_looked_through_again() -> Iterator[None]:
+    """Thousands of services stay alive in a test process, since each wants to be closed at its end."""
+    gc.freeze()  # what was collected, and the libraries
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
