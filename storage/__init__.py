@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from domain.document import Upgrade
 from storage.contract import Changes, Commit, Decision, Records, Snapshot, Span, Store
 from storage.json_file import JsonFileStore
+from storage.retention import MarkFile, Retention
 from storage.site import Site, file_id, file_site
 from storage.tokens import TokenFile, TokenStore
 
@@ -33,7 +34,7 @@ def open_store(
     included, and `clock` gives the epoch seconds that no stored time may lie ahead of.
     """
     if isinstance(place, Path):
-        return JsonFileStore(place, upgrade, oldest, committed, clock)
+        return JsonFileStore(place, upgrade, Retention(oldest, MarkFile(place)), committed, clock)
     with _driver():
         from storage.postgres.store import PostgresStore  # noqa: PLC0415 - who keeps a file needs no driver
     return PostgresStore(place.get_secret_value(), oldest, committed, clock)

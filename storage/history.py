@@ -3,21 +3,18 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 
 import orjson
 
 from domain.history import Entry, entry_key
-from domain.times import epoch, time_text
 from storage.contract import Span
 from storage.files import rename_synced, sync_folder, take_mode, write_all, write_synced
 from storage.index import Index, as_time
 
 TAIL_BYTES = 4_096
 LINES_AT_ONCE = 1_000
-DAY = 86_400
 
 
 class HistoryFile:
@@ -29,7 +26,6 @@ class HistoryFile:
         self._like = like
         self._lock = threading.Lock()
         self._index: Index | None = None
-        self._next_prune = 0  # a time before which nothing is old enough
 
     def last_revision(self) -> int:
         """The revision of the newest entry, 0 where there is none."""
@@ -116,16 +112,13 @@ class HistoryFile:
         self._looked_up(())
 
     def prune(self, oldest: str, is_there: Callable[[str], bool], temporary: Path) -> None:
-        """Take out the entries before a time, once a day: the file is written anew beside, and renamed.
+        """Take out the entries before a time: the file is written anew beside, and renamed.
 
         Of each server that is still there the last of them stays, so that the state in force has no hole; and the last
         line of all, which tells up to where the journal's entries came here. Who calls it holds the store's lock.
         """
-        if not oldest or epoch(oldest) < self._next_prune:
+        if not oldest:
             return
-        with suppress(FileNotFoundError), self.path.open("rb") as file:
-            if _time(file.readline()) >= time_text(epoch(oldest) - DAY):  # the usual case, without reading the rest
-                return
         index, _pending = self._looked_up(())
         old = set[int]()
         for key, lines, count in index.before(oldest, None) if index else ():
@@ -135,7 +128,6 @@ class HistoryFile:
             if old:
                 write_synced(temporary, index.content(n for n in range(len(index)) if n not in old), like=self._like)
                 rename_synced(temporary, self.path)
-        self._next_prune = epoch(oldest) + DAY
 
     def forget(self) -> None:
         """Let go of what is held in memory; the next to use it reads the file anew."""
@@ -157,14 +149,6 @@ class HistoryFile:
             self._index, self.latest = index, as_time(index.latest)
         last = index.revision(len(index) - 1) if len(index) else 0
         return index, [entry for entry in pending if entry["revision"] > last]
-
-
-def _time(line: bytes) -> str:
-    """The time of a line, the latest there is where it has none."""
-    try:
-        return str(orjson.loads(line)["time"])
-    except (ValueError, TypeError, KeyError):
-        return "~"
 
 
 def _last_line(descriptor: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from storage.files import explained
 
-BESIDE = ("journal", "history", "tokens", "lock", "tmp", "journal.tmp", "tokens.tmp")
+BESIDE = ("journal", "history", "tokens", "lock", "oldest", "tmp", "journal.tmp", "tokens.tmp")
 
 
 @dataclass(frozen=True, slots=True)

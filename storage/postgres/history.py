@@ -6,15 +6,14 @@ from typing import Any
 import orjson
 
 from domain.history import Entry
-from domain.times import epoch
 from storage.contract import Span
 from storage.postgres.database import Connection, Database
 from storage.postgres.replica import Replica
+from storage.retention import Mark
 
 FIRST_PAGE, LAST_PAGE = 100, 10_000
 MOST_KEYS = 1_000  # that the database is asked to look for; of more it gives all, and they are chosen here
 PRUNED_AT_ONCE = BROUGHT_BACK_AT_ONCE = 10_000
-DAY = 86_400
 
 _LAST = 2**63 - 1
 _EVENTS = """
@@ -52,7 +51,7 @@ class History:
     def __init__(self, database: Database, replica: Replica) -> None:
         self._database = database
         self._replica = replica
-        self._next_prune = 0  # a time before which nothing is old enough
+        self._due = ""  # the time before which entries are being taken out
 
     def events(self, after: int, span: Span, *, newest_first: bool) -> Iterator[Entry]:
         """The entries of a span after a revision."""
@@ -80,18 +79,31 @@ class History:
                 yield entry
 
     def prune(self, oldest: str) -> None:
-        """Take out entries before a time, once a day: many at once, the rest with the next calls. Of each server that
-        is still there the last of them stays, so that the state in force has no hole."""
-        if oldest and epoch(oldest) >= self._next_prune:
-            pruned = self._database.run(lambda connection: _pruned(connection, oldest))
-            if pruned < PRUNED_AT_ONCE:
-                self._next_prune = epoch(oldest) + DAY
+        """Take out the entries before a time: many at once, the rest with the next calls, also those that name none. Of
+        each server that is still there the last of them stays, so that the state in force has no hole."""
+        self._due = oldest or self._due
+        if self._due and self._database.run(lambda connection: _pruned(connection, self._due)) < PRUNED_AT_ONCE:
+            self._due = ""
 
     def bring_back(self, now: str) -> None:
         """Bring the times of entries that are later than now back to it, many at once."""
         values = {"now": now, "member": f'"time":"{now}"', "page": BROUGHT_BACK_AT_ONCE}
         while self._database.run(lambda connection: connection.execute(_BRING_BACK, values).rowcount):
             pass
+
+
+class MarkRow:
+    """When entries may go, in a row of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> Mark:
+        return Mark(*self._database.rows("SELECT oldest, seconds FROM retention")[0])
+
+    def write(self, mark: Mark) -> None:
+        values = [mark.oldest, mark.seconds]
+        self._database.run(lambda one: one.execute("UPDATE retention SET oldest = %s, seconds = %s", values))
 
 
 def _pruned(connection: Connection, oldest: str) -> int:

@@ -31,6 +31,10 @@ MIGRATIONS = (
     CREATE TABLE keyring (version bigint NOT NULL, content text NOT NULL);
     INSERT INTO keyring VALUES (0, '');
     """,
+    """
+    CREATE TABLE retention (oldest text NOT NULL, seconds double precision NOT NULL);
+    INSERT INTO retention VALUES ('', 0);
+    """,
 )
 
 _LOCK = 0x6769746F70  # any number that nobody else in the database takes: "gitop"

@@ -18,9 +18,10 @@ from storage.contract import EVERYTHING, Changes, Commit, Decide, Decision, Reco
 from storage.fleet import Fleet
 from storage.journal import Line
 from storage.postgres.database import READ_ONLY, Connection, Database
-from storage.postgres.history import History
+from storage.postgres.history import History, MarkRow
 from storage.postgres.replica import Known, Replica, records
 from storage.queue import Answer, CommitQueue, Take
+from storage.retention import Retention
 from storage.trouble import Trouble
 
 MOST_KEYS = 2_000  # of the changes that share a commit: more would not end in time
@@ -66,13 +67,14 @@ class PostgresStore:
         oldest: Callable[[], str] = lambda: "",
         committed: Callable[[float], None] = lambda _seconds: None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = Database(url)
         self._replica = Replica(self._database)
         self._history = History(self._database, self._replica)
         self._queue = CommitQueue(self._commit, MOST_KEYS)
         self._revision = 0  # the last that this process gave
-        self._oldest = oldest
+        self._oldest = Retention(oldest, MarkRow(self._database), monotonic)
         self._committed = committed
         self._clock = clock
         self._trouble = Trouble()

@@ -1,7 +1,6 @@
 """The history's file: its index, and how old entries go."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import pytest
 from domain.errors import Unavailable
 from domain.history import Entry
 from storage import Span, Store, files, open_store
+from storage.retention import DAY, Mark, MarkFile
 from storage.verify import verify
-from tests.storage.records import entry, keep_in_journal, never_version_1, note, opened, put, remove, server, told
+from tests.storage.records import entry, keep_in_journal, never_version_1, note, opened, put, server, told
 
 OLDEST = "2026-04-10T00:00:00Z"
 
@@ -30,8 +30,10 @@ def revisions(store: Store, *span: Any, newest_first: bool = False) -> list[int]
     return [one["revision"] for one in store.events(span=Span(*span), newest_first=newest_first)]
 
 
-def pruning(path: Path, oldest: Callable[[], str] = lambda: OLDEST) -> Store:
-    return open_store(path, never_version_1, oldest)
+def pruning(path: Path) -> Store:
+    """A store whose next checkpoint takes out what is old: an earlier service called it old for a day."""
+    MarkFile(path).write(Mark(OLDEST, DAY))
+    return open_store(path, never_version_1, lambda: OLDEST)
 
 
 def test_the_index_follows_a_file_that_grows_is_replaced_or_shrinks(path: Path) -> None:
@@ -141,26 +143,15 @@ def test_old_entries_go_but_the_last_one_of_each_server_that_exists(path: Path) 
     assert [finding.text for finding in verify(path) if finding.kind == "wrong"] == []
 
 
-def test_nothing_goes_within_a_day_of_the_limit_and_the_newest_never(path: Path) -> None:
-    oldest = ["2026-04-01T23:00:00Z"]
-    fleet(path).close()
-    store = pruning(path, lambda: oldest[-1])
-    for text, left in [
-        ("2026-04-01T23:00:00Z", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        ("2026-04-02T00:00:00Z", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        ("2026-04-02T00:00:01Z", [3, 4, 5, 6, 7, 8, 9]),
-        ("2026-04-03T00:00:00Z", [3, 4, 5, 6, 7, 8, 9]),  # a day has not passed
-        ("2026-04-03T00:00:01Z", [3, 5, 7, 8, 9]),
-    ]:
-        oldest.append(text)
-        put(store, server("c/c"))
-        assert revisions(store) == left, text
-    remove(store, "a/a")
-    remove(store, "b/b")
-    remove(store, "b/n")
-    store = pruning(path, lambda: "2027-01-01T00:00:00Z")
+def test_the_newest_entry_never_goes(path: Path) -> None:
+    """It tells up to where the journal's entries came here."""
+    store = opened(path)
     put(store, server("c/c"))
-    assert revisions(store) == [9]  # tells up to where the journal's entries came here
+    write(path, entry(2, "gone/x", "2026-04-01", "created"), entry(3, "gone/x", "2026-04-02", "deleted"))
+    store.close()
+    store = pruning(path)
+    put(store, server("c/c"))
+    assert revisions(store) == [3]
 
 
 def test_a_damaged_history_is_left_as_it_is_and_reports_go_on(path: Path) -> None:

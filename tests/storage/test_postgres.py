@@ -1,6 +1,7 @@
 """What the database does beyond the contract: several processes and replicas, its tables, and what it promises."""
 
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from pydantic import SecretStr
 from storage import Changes, Decision, Store, open_store
 from storage.postgres import history, replica
 from storage.postgres.schema import MIGRATIONS
+from storage.postgres.store import PostgresStore
 from storage.queue import Change, CommitQueue, Take
+from storage.retention import DAY
 from tests.process.warm import Program
 from tests.storage.databases import connected, held
 from tests.storage.records import (
@@ -169,8 +172,9 @@ def test_old_entries_go_but_the_last_of_each_server_that_is_there(
     database: str, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(history, "PRUNED_AT_ONCE", page)
+    passes = itertools.count(0, DAY)  # a day with each commit
+    store = PostgresStore(database, lambda: oldest[0], monotonic=passes.__next__)
     oldest = [""]
-    store = open_store(SecretStr(database), never_version_1, lambda: oldest[0])
     with contextlib.closing(store):
         put(store, server("a/x"), server("c/x"))
         for key, day in (("a/x", "01"), ("b/x", "02"), ("a/x", "03"), ("b/x", "04"), ("c/x", "05"), ("a/x", "08")):
@@ -181,7 +185,7 @@ def test_old_entries_go_but_the_last_of_each_server_that_is_there(
             store.change([key], decide)
         assert [key for _, key, *_ in told(store)] == ["a/x", "b/x", "a/x", "b/x", "c/x", "a/x"]
         oldest[0] = "2026-04-07T00:00:00Z"
-        for _ in range(5):
+        for _ in range(6):
             put(store, server("d/x"))
         assert [(one["host"], one["server_group"], one["time"][8:10]) for one in store.events()] == [
             ("x", "a", "03"), ("x", "c", "05"), ("x", "a", "08"),
