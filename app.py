@@ -19,6 +19,7 @@ from access import Access
 from config import ConfigError, Settings, place
 from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
+from domain.times import believable
 from storage import Store, open_store, open_tokens, site_of
 from transfer import Place
 from web import (
@@ -55,6 +56,7 @@ def create_app(
     its routes answer 503 until it is mended.
     """
     settings = settings or Settings.from_environment(os.environ)
+    clock = believable(clock)
 
     def now() -> Moment:
         return Moment(int(clock()), settings.stale_after, settings.history_days)

@@ -1,9 +1,12 @@
 """Times: epoch seconds inside, RFC 3339 in UTC with whole seconds and `Z` wherever they are kept or shown."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import cast
+
+from domain.errors import Unavailable
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _EPOCH = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
@@ -11,6 +14,7 @@ _LENGTH = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FIRST_MILLISECONDS = 10**11  # as seconds, it would be the year 5138
 _LAST = 253_402_300_799  # the last second of the year 9999
+_MADE = 1_775_001_600  # 2026-04-01: this version is younger; a release moves it on
 
 # What read_when reads: of texts as JSON Schema says it, of numbers what is less.
 WHEN_FORMS = [
@@ -25,6 +29,25 @@ NO_EPOCH = 10**15
 def time_text(seconds: int) -> str:
     """Epoch seconds as the one form of a time in this product; the nearest there is before 1970 and after 9999."""
     return f"{datetime.fromtimestamp(min(max(seconds, 0), _LAST), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def believable(clock: Callable[[], float]) -> Callable[[], float]:
+    """The clock, which raises Unavailable while it shows a time that cannot be: one before this version was made.
+
+    As that of a machine that starts without a battery and has not asked for the time yet. By it every stored time would
+    lie ahead, and no server ever be silent. One that is wrong by less cannot be told from one that was ahead before.
+    """
+
+    def now() -> float:
+        time = clock()
+        if time < _MADE:
+            raise Unavailable(
+                f"The clock of this machine is wrong: it shows {time_text(int(time))}. Nothing is read or stored "
+                "until it is set right."
+            )
+        return time
+
+    return now
 
 
 def epoch(time: str) -> int:

@@ -12,7 +12,7 @@ from domain.errors import Unavailable
 from domain.freshness import MOST_AHEAD
 from domain.history import Entry, file_entries
 from domain.server import Server
-from domain.times import time_text
+from domain.times import believable, time_text
 from storage.contract import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
 from storage.files import explained, look_for_room, rename_synced, signature_of, sync_folder, write_synced
 from storage.fleet import Fleet
@@ -60,7 +60,7 @@ class JsonFileStore:
         self._queue = CommitQueue(self._commit)
         self._oldest = oldest
         self._committed = committed
-        self._clock = clock
+        self._clock = believable(clock)
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade)
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock

@@ -160,7 +160,7 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
                     _family("gitops_store_journal_bytes", "The size of the journal.", [("", store.journal_size())]),
                     measured.text(),
                 ],
-                _fleet(servers, now()),
+                _fleet(servers, now()) if is_ready else (),
             )
         )
 

@@ -13,7 +13,7 @@ from domain.errors import Unavailable
 from domain.freshness import MOST_AHEAD, brought_back, latest_time
 from domain.history import Entry, entry_key
 from domain.server import Server
-from domain.times import time_text
+from domain.times import believable, time_text
 from storage.contract import EVERYTHING, Changes, Commit, Decide, Decision, Records, Snapshot, Span
 from storage.fleet import Fleet
 from storage.journal import Line
@@ -76,7 +76,7 @@ class PostgresStore:
         self._revision = 0  # the last that this process gave
         self._oldest = Retention(oldest, MarkRow(self._database), monotonic)
         self._committed = committed
-        self._clock = clock
+        self._clock = believable(clock)
         self._trouble = Trouble()
         self._one_at_a_time = threading.Lock()
         self._owes_a_reading = False  # as a commit came upon a time that lies ahead: there may be others

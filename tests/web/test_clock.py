@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.times import epoch, read_time
-from tests.web.api import START, Api
+from tests.web.api import ADMIN_TOKEN, START, Api
 
 DAY = 86_400
 MONTH, YEAR = 30 * DAY, 365 * DAY
@@ -119,3 +119,44 @@ def test_a_version_1_client_whose_clock_is_ahead_is_not_believed_either(start: S
     api = start()
     api.legacy(**V1)
     assert api.record("/status/rsyslog-lab/rsyslog-lab")["last_pipeline_run"] == "2026-04-26T10:30:00Z"
+
+
+@pytest.mark.parametrize("seconds", [12, 1_575_000_000], ids=["1970", "years before this version"])
+@pytest.mark.parametrize("is_started_anew", [False, True], ids=["going on", "started anew"])
+def test_by_a_clock_that_cannot_be_right_nothing_is_shown_or_stored_and_nothing_is_lost(
+    start: Start, seconds: int, is_started_anew: bool
+) -> None:
+    """As that of a machine without a battery, before it has asked for the time."""
+    api = start()
+    report(api, "a", changed_files=["/etc/x"])
+    before = [api.get(path).json for path in READINGS[:-1]]
+    if is_started_anew:
+        api = start()
+    right, api.clock.now = api.clock.now, seconds
+    for path in (*READINGS, "/ready", "/", "/badge/web.svg"):
+        answer = api.get(path)
+        assert answer.status == 503, path
+        assert "The clock of this machine is wrong: it shows " in answer.json["error"]
+    assert api.cron(server_group="web", host="a").status == 503
+    assert api.delete("/status/web/a").status == 503
+    assert api.get("/tokens", authorization=f"Bearer {ADMIN_TOKEN}").status == 503
+    assert api.get("/health").status == 200
+    metrics = api.get("/metrics").response.text
+    assert "gitops_store_ready 0" in metrics
+    assert "gitops_server_stale{" not in metrics
+    api.clock.now = right
+    assert [api.get(path).json for path in READINGS[:-1]] == before
+    assert report(api, "a")["first_seen"] == "2026-04-26T10:30:00Z"
+
+
+def test_a_file_that_was_put_there_waits_for_the_right_clock(tmp_path: Path) -> None:
+    api = Api(tmp_path)
+    report(api, "a")
+    api.app.extensions["begin"]()
+    content = (tmp_path / "status.json").read_bytes().replace(b'"status":"synced"', b'"status":"failed"')
+    right, api.clock.now = api.clock.now, 12
+    (tmp_path / "status.json").write_bytes(content)
+    assert api.get("/status").status == 503
+    api.clock.now = right
+    assert api.record("/status/web/a")["status"] == "failed"
+    assert times(api.get("/history").json) == {"2026-04-26T10:30:00Z"}

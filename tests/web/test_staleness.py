@@ -105,7 +105,7 @@ def test_a_clock_that_jumps_takes_the_staleness_with_it(fleet: Api, path: str) -
 
 
 @pytest.mark.parametrize("path", READINGS)
-@pytest.mark.parametrize("start", [-61, -(10**6), -START])
+@pytest.mark.parametrize("start", [-61, -(10**6), -2 * 10**6])
 def test_silence_counts_from_the_moment_to_which_a_clock_that_was_ahead_is_put_right(
     fleet: Api, path: str, start: int
 ) -> None:
