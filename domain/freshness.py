@@ -85,3 +85,14 @@ def brought_back(server: Server, now: str) -> Server:
     """The record as it is, but for the times that lie ahead of now: they are now."""
     fields: Mapping[str, Any] = server
     return cast(Server, {**server, **{field: now for field in TIMES if (fields[field] or "") > now}})
+
+
+def seen_since(server: Server, time: str) -> Server:
+    """The record of a server that is new, but seen from a time on at the earliest."""
+    fields = ("timestamp", "first_seen", "status_since")
+    return cast(Server, {**server, **{field: max(cast(Mapping[str, Any], server)[field], time) for field in fields}})
+
+
+def is_far(time: str, after: str) -> bool:
+    """Whether a time lies behind another by more than a stored one may lie ahead."""
+    return time > time_text(epoch(after) + MOST_AHEAD)

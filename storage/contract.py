@@ -81,8 +81,9 @@ class Store(Protocol):
     that nothing was acknowledged; the caller may send it again.
     Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began.
     Honest: no time that it hands out lies more than a minute ahead of the clock: whoever finds one, a reading or a
-    commit, has it brought back to now for all, records and history alike, as far as the store can be written. By a
-    clock that cannot be right it hands out and stores nothing.
+    commit, has it brought back to now for all, records and history alike, as far as the store can be written. The
+    times of the entries about one server never run backwards, also where it was deleted between. By a clock that cannot
+    be right it hands out and stores nothing.
     Owned: what is handed out is shared and never changed, neither by the store nor by the caller.
     Cost: a commit costs what it changes, not the fleet, and changes that wait together share one.
     Whatever keeps the store from being read or written is raised as Unavailable with the cause, and passes with it.

@@ -1,11 +1,12 @@
 """What a process holds in memory: the servers, and the history that is not yet in its file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from domain.freshness import brought_back, latest_time
-from domain.history import Entry
+from domain.freshness import brought_back, is_far, latest_time, seen_since
+from domain.history import Entry, entry_key
 from domain.server import Server, group_of
-from storage.contract import Changes, Commit, Snapshot
+from storage.contract import Changes, Commit, Decision, Snapshot
 from storage.journal import Line
 from storage.queue import Answer, Change
 
@@ -14,15 +15,23 @@ class Fleet:
     """The servers at a revision, by group. Changed in place: a change costs what it changes, and once after each
     snapshot a copy of the group that it changes, as that snapshot goes on showing the old one."""
 
-    def __init__(self, revision: int, servers: Mapping[str, Server], pending: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        revision: int,
+        servers: Mapping[str, Server],
+        pending: Sequence[Entry],
+        gone: Iterable[tuple[Any, ...]] = (),
+    ) -> None:
         self.revision = revision
         self.pending = list(pending)
-        self.latest = max((entry["time"] for entry in pending), default="")  # of all times in what was taken over
+        self.gone = dict(gone)  # when those servers were deleted that were lately
+        self.latest = max(self.gone.values(), default="")  # of all times in what was taken over
         self._groups = dict[str, dict[str, Server]]()
         self._own = set[str]()  # the groups that no snapshot shows
         self._unsorted = set[str]()
         self._snapshot: Snapshot | None = None
         self._put(servers)
+        self.note(pending)
 
     def get(self, key: str) -> Server | None:
         """One server."""
@@ -44,8 +53,20 @@ class Fleet:
         """Take over a commit."""
         self._put(line.servers)
         self.pending += line.history
-        self.latest = max(self.latest, *[entry["time"] for entry in line.history], "")
+        self.note(line.history)
         self.revision, self._snapshot = line.revision, None
+
+    def note(self, history: Sequence[Entry]) -> None:
+        """Remember the latest time, and the deletions that may lie ahead of a clock that is set back: by a minute, as
+        what lies further ahead is brought back."""
+        for entry in history:
+            self.latest = max(self.latest, entry["time"])
+            if entry["event"] == "deleted":
+                key = entry_key(entry)
+                self.gone.pop(key, None)
+                self.gone[key] = entry["time"]
+        while self.gone and is_far(self.latest, after=next(iter(self.gone.values()))):
+            del self.gone[next(iter(self.gone))]
 
     def _put(self, servers: Changes) -> None:
         for key, server in servers.items():
@@ -85,6 +106,7 @@ class Fleet:
             except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
                 answers.append(error)
                 continue
+            decision = self._following(before, decision)
             answers.append(Commit(before, decision.records))
             if decision.changes_nothing(before):
                 continue
@@ -92,3 +114,18 @@ class Fleet:
             changes.update(decision.records)
             history += decision.history
         return Line(revision, changes, history), answers
+
+    def _following(self, before: Changes, decision: Decision) -> Decision:
+        """The decision, but that a server which was deleted is not seen again before that, by a clock that was set
+        back: the times of one server never run backwards."""
+        new = {key: server for key, server in decision.records.items() if server and not before.get(key)}
+        since = {
+            key: self.gone[key]
+            for key in self.gone.keys() & new.keys()
+            if not is_far(self.gone[key], after=new[key]["timestamp"])
+        }
+        if not since:
+            return decision
+        records = {key: server and seen_since(server, since.get(key, "")) for key, server in decision.records.items()}
+        entries = [{**one, "time": max(one["time"], since.get(entry_key(one), ""))} for one in decision.history]
+        return Decision(records, cast(list[Entry], entries))

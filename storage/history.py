@@ -99,7 +99,7 @@ class HistoryFile:
     def bring_back(self, pending: Sequence[Entry], now: str, temporary: Path) -> None:
         """Bring the times later than now back to it, those of `pending` as they come into the file; none of one server
         runs backwards by that. Who calls it holds the store's lock. Raises ValueError as `events`."""
-        if any(entry["time"] > now for entry in pending):
+        if pending:
             self.append([{**entry, "time": min(entry["time"], now)} for entry in pending])
         index, _pending = self._looked_up(())
         if index and self.latest > now:

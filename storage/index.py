@@ -107,11 +107,15 @@ class Index:
                 yield entry
 
     def brought_back(self, now: str) -> Iterator[bytes]:
-        """All lines, but for the times later than now: they are now."""
-        bound = as_number(now)
-        for number, time in enumerate(self.times):
+        """All lines, but for the times later than now: now, or the time of the server's next line if earlier."""
+        times = array("Q", self.times)
+        for lines in self.lines.values():
+            bound = as_number(now)
+            for number in reversed(lines):
+                times[number] = bound = min(bound, times[number])
+        for number, (time, known) in enumerate(zip(times, self.times, strict=True)):
             line = self._line(number)
-            yield line if time <= bound else _stamped(line, now)
+            yield line if time == known else _stamped(line, as_time(time))
 
     def content(self, numbers: Iterable[int]) -> Iterator[bytes]:
         """The lines as they stand in the file."""

@@ -107,6 +107,7 @@ class Replica:
         pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
         fleet = Fleet(document.revision, document.servers, pending)
         for line in commits:
+            fleet.note(line.history)
             if line.revision > start:
                 fleet.apply(replace(line, history=()))
         # A backup that was put back holds an older revision; none is given twice all the same.

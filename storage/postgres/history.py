@@ -38,10 +38,16 @@ _PRUNE = """
         ) LIMIT %(page)s
     )
 """
-# The earlier first, so that the times of one server never run backwards. The time is the second member of an entry.
+# To now, or to the time of the server's next entry if that is earlier; the first ones first: so the times of one server
+# never run backwards. The time is the second member of an entry.
 _BRING_BACK = """
-    UPDATE history SET time = %(now)s, entry = regexp_replace(entry::text, '"time" *: *"[^"]*"', %(member)s)::json
-    WHERE revision IN (SELECT revision FROM history WHERE time > %(now)s ORDER BY revision LIMIT %(page)s FOR UPDATE)
+    UPDATE history SET time = new.time,
+        entry = regexp_replace(entry::text, '"time" *: *"[^"]*"', '"time":"' || new.time || '"')::json
+    FROM (
+        SELECT revision, LEAST(%(now)s, (SELECT min(later.time) FROM history AS later
+            WHERE later.key = ahead.key AND later.revision > ahead.revision)) AS time
+        FROM history AS ahead WHERE ahead.time > %(now)s ORDER BY revision LIMIT %(page)s FOR UPDATE
+    ) AS new WHERE history.revision = new.revision
 """
 
 
@@ -87,7 +93,7 @@ class History:
 
     def bring_back(self, now: str) -> None:
         """Bring the times of entries that are later than now back to it, many at once."""
-        values = {"now": now, "member": f'"time":"{now}"', "page": BROUGHT_BACK_AT_ONCE}
+        values = {"now": now, "page": BROUGHT_BACK_AT_ONCE}
         while self._database.run(lambda connection: connection.execute(_BRING_BACK, values).rowcount):
             pass
 

@@ -34,6 +34,11 @@ _ROWS = """
     WHERE NOT EXISTS (SELECT FROM servers WHERE servers.key = key.key) ON CONFLICT DO NOTHING
 """
 _LOCKED = "SELECT key, record::text FROM servers WHERE key = ANY(%(keys)s::text[]) ORDER BY key FOR UPDATE"
+_GONE = """
+    SELECT key, time FROM unnest(%s::text[]) AS key, LATERAL (
+        SELECT time FROM history WHERE history.key = key.key ORDER BY revision DESC LIMIT 1
+    ) AS last
+"""
 _REVISIONS = (
     "SELECT min(number), max(number) FROM (SELECT nextval('revisions') AS number FROM generate_series(1, %s)) AS s"
 )
@@ -170,30 +175,33 @@ class PostgresStore:
 
     def _transaction(self, connection: Connection, take: Take) -> Sequence[Answer]:
         batch = take()
-        known = _locked(connection, sorted({key for change in batch for key in change.keys}))
-        if self._is_ahead(Fleet(0, known, ())):
+        known, gone = _locked(connection, sorted({key for change in batch for key in change.keys}))
+        if self._is_ahead(Fleet(0, known, (), gone)):
             self._owes_a_reading = True
             now = time_text(int(self._clock()))
             known = {key: brought_back(server, now) for key, server in known.items()}
-        line, answers = Fleet(self._revision, known, ()).decided(batch)
+        line, answers = Fleet(self._revision, known, (), gone).decided(batch)
         if line.revision == self._revision:
             connection.execute("ROLLBACK")
             return answers
         before = _given(connection, line.revision - self._revision) - 1
         if before != self._revision:  # others gave revisions meanwhile
-            line, answers = Fleet(before, known, ()).decided(batch)
+            line, answers = Fleet(before, known, (), gone).decided(batch)
         _write(connection, line)
         self._revision = line.revision
         return answers
 
 
-def _locked(connection: Connection, keys: Sequence[str]) -> dict[str, Server]:
-    """Begin a transaction, and lock and read the records of these keys."""
+def _locked(connection: Connection, keys: Sequence[str]) -> tuple[dict[str, Server], list[tuple[Any, ...]]]:
+    """Begin a transaction, and lock and read the records of these keys; and when those were deleted that are gone."""
     with connection.pipeline():
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         connection.execute(_ROWS, {"keys": keys})
         rows = connection.execute(_LOCKED, {"keys": keys})
-    return {key: server for key, server in records(rows.fetchall()).items() if server}
+    found = records(rows.fetchall())
+    missing = [key for key, server in found.items() if not server]
+    gone = connection.execute(_GONE, [missing]).fetchall() if missing else []
+    return {key: server for key, server in found.items() if server}, gone
 
 
 def _given(connection: Connection, count: int) -> int:
@@ -221,7 +229,7 @@ def _write(connection: Connection, line: Line) -> None:
 def _restore(connection: Connection, line: Line) -> None:
     """Write what another store gave, and have the revisions go on behind it."""
     keys = sorted({*line.servers, *map(entry_key, line.history)})  # of those that are gone too: they have a history
-    known = _locked(connection, keys)
+    known, _gone = _locked(connection, keys)
     connection.execute(_GO_ON, {"revision": line.revision})
     _write(connection, replace(line, servers={**dict.fromkeys(keys), **known, **line.servers}))
 

@@ -5,12 +5,15 @@ import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from storage import Store, json_file
+from storage import Store, json_file, open_store
 from tests.memory_store import MemoryStore
-from tests.storage.records import keep_in_journal, opened
+from tests.storage.clocks import Clock, Open
+from tests.storage.records import keep_in_journal, never_version_1, opened
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +47,25 @@ def stores(database: str) -> Iterator[list[Store]]:
     """Three replicas of one database."""
     with contextlib.ExitStack() as resources:
         yield [resources.enter_context(contextlib.closing(opened(database))) for _ in range(3)]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["file", "journal", "postgres"])
+def open_it(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[Open]:
+    """One more process on the same store: its file is written with each commit, or never, or it is a database."""
+    place: Any = tmp_path / "status.json"
+    if request.param == "postgres":
+        place = SecretStr(request.getfixturevalue("database"))
+    with contextlib.ExitStack() as resources:
+
+        def open_one() -> Store:
+            store = open_store(place, never_version_1, clock=clock)
+            if request.param == "journal":
+                keep_in_journal(store)
+            return resources.enter_context(contextlib.closing(store))
+
+        yield open_one

@@ -1,79 +1,18 @@
 """Times that lie ahead of now, as after a clock that was wrong: brought back once, for records and history alike."""
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from pydantic import SecretStr
 
 from domain.history import Entry, change_entry, deletion_entry
 from domain.server import Server
-from domain.times import epoch, time_text
-from storage import Changes, Decision, Store, open_store, trouble
+from storage import Decision, Store, open_store, trouble
+from tests.storage.clocks import DAY, LATE, MONTH, TIMES, Clock, Open, report
 from tests.storage.records import NOW, beside, in_file, keep_in_journal, never_version_1, note, opened, put, server
-
-LATE = "9999-12-31T23:59:59Z"
-DAY, MONTH = 86_400, 30 * 86_400
-TIMES = ("last_pipeline_run", "last_cron_check", "timestamp", "first_seen", "status_since")
-
-Open = Callable[[], Store]
-
-
-class Clock:
-    """Epoch seconds, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = epoch(NOW)
-
-    def __call__(self) -> float:
-        return self.now
-
-    def text(self, seconds: int = 0) -> str:
-        """The time so many seconds from now."""
-        return time_text(self.now + seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["file", "journal", "postgres"])
-def open_it(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[Open]:
-    """One more process on the same store: its file is written with each commit, or never, or it is a database."""
-    place: Any = tmp_path / "status.json"
-    if request.param == "postgres":
-        place = SecretStr(request.getfixturevalue("database"))
-    with contextlib.ExitStack() as resources:
-
-        def open_one() -> Store:
-            store = open_store(place, never_version_1, clock=clock)
-            if request.param == "journal":
-                keep_in_journal(store)
-            return resources.enter_context(contextlib.closing(store))
-
-        yield open_one
-
-
-def report(store: Store, clock: Clock, key: str, status: str = "synced") -> Server:
-    """A report as the service stores it; gives the record that it found."""
-    found = list[Server | None]()
-
-    def decide(before: Changes, revision: int) -> Decision:
-        known = before[key]
-        found[:] = [known]
-        now = max(clock.text(), known["timestamp"]) if known else clock.text()
-        times = {**dict.fromkeys(TIMES, now), "first_seen": known["first_seen"] if known else now}
-        after = server(key, status=status, revision=revision, **times)
-        entry = change_entry(known, after, "cron")
-        return Decision({key: after}, [entry] if entry else [])
-
-    store.change([key], decide)
-    return found[0] or server(key)
 
 
 def times_of(record: Server | None) -> set[str]:
