@@ -3,8 +3,8 @@ FROM python:3.13-slim
 WORKDIR /app
 
 # The requirements first: a change of the code leaves this layer alone.
-COPY requirements.txt requirements-postgres.txt ./
-RUN pip install --no-cache-dir -r requirements.txt -r requirements-postgres.txt
+COPY requirements-postgres.txt ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-postgres.txt
 
 # The service reads its version from the changelog.
 COPY access.py app.py cli.py config.py gunicorn.conf.py legacy.py operations.py transfer.py CHANGELOG.md ./

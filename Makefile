@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run agent test lint audit demo bench bench-peers clean
+.PHONY: help run agent test lint requirements sbom audit demo bench bench-peers clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -26,8 +26,18 @@ lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/mypy .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py agent domain storage web
 
-audit: $(VENV)/dev.done ## ask the package index whether what the service runs on has known holes
-	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict
+requirements: $(VENV)/dev.done ## note versions and hashes of all that the requirements*.in bring
+	for list in requirements requirements-postgres requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--custom-compile-command "make requirements" --output-file $$list.txt $$list.in >/dev/null || exit; \
+	done
+
+sbom: $(VENV)/dev.done ## write what the image is made of to dist/sbom.cdx.json, as CycloneDX
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --output-reproducible --output-file dist/sbom.cdx.json requirements-postgres.txt
+
+audit: $(VENV)/dev.done ## ask the index, or a folder of OSV files ADVISORIES=, whether what the service runs on has known holes
+	$(BIN)/python deploy/audit.py requirements-postgres.txt $(ADVISORIES)
 
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
 	$(BIN)/python -m tests.process.day
@@ -49,10 +59,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "GitOps Status needs Python 3.11 or newer; set PYTHON=python3.12 or the like.")'
 	$(PYTHON) -m venv $(VENV)
 
+# Each file that is installed has the hash that was noted when its version was chosen, whoever hands it out.
 $(VENV)/run.done: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/dev.done: requirements-dev.txt requirements-postgres.txt requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/dev.done: requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/run.done

@@ -125,10 +125,7 @@ def test_the_kustomization_names_every_manifest() -> None:
 def test_the_image_holds_all_that_the_service_needs_and_nothing_else() -> None:
     modules = set(ROOT.glob("*.py"))
     packages = {ROOT / name for module in modules for name in imports(module) if (ROOT / name).is_dir()}
-    others = {
-        ROOT / name
-        for name in ("CHANGELOG.md", "requirements.txt", "requirements-postgres.txt", "agent", "deploy/make_agent.py")
-    }
+    others = {ROOT / name for name in ("CHANGELOG.md", "requirements-postgres.txt", "agent", "deploy/make_agent.py")}
     needed = modules | packages | others
     assert {source for source, _ in copies()} == needed
 
