@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from domain.server import Server, restore_servers, server_key
+from domain.server import MAX_REVISION, Server, is_revision, restore_servers, server_key
 
 VERSION = "2.0"
 
@@ -56,8 +56,8 @@ def read_document(content: bytes, upgrade: Upgrade) -> Document:
         raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")
     if not isinstance(servers, dict):
         raise ValueError('it has no object "servers"')
-    if type(revision) is not int or not 0 <= revision < 2**63:
-        raise ValueError('its "revision" is no whole number')
+    if not is_revision(revision):
+        raise ValueError(f'its "revision" is no whole number from 0 to {MAX_REVISION}')
     return Document(revision, in_order(restore_servers(servers)), members)
 
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import Invalid
 from domain.history import Entry
-from domain.server import restore_servers, server_key
+from domain.server import MAX_REVISION, is_revision, restore_servers, server_key
 from domain.tokens import read_keyring
 
 VERSION = "1"
@@ -80,8 +80,8 @@ def _thing(line: bytes) -> Thing:
         case "store":
             if value.get("version") != VERSION:
                 raise ValueError(f"this service reads dumps of version {VERSION}")
-            if type(value.get("revision")) is not int or not 0 <= value["revision"] < 2**63:
-                raise ValueError('its "revision" is no whole number')
+            if not is_revision(value.get("revision")):
+                raise ValueError(f'its "revision" is no whole number from 0 to {MAX_REVISION}')
         case "server":
             key = server_key(str(value.get("server_group")), str(value.get("host")))
             value = restore_servers({key: value})[key]

@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.server import Server, Status, Validation, choices, server_key
+from domain.server import Revision, Server, Status, Validation, choices, server_key
 
 Source = Literal["pipeline", "cron", "legacy", "api", "file"]
 Event = Literal["created", "changed", "deleted"]
@@ -15,7 +15,7 @@ Event = Literal["created", "changed", "deleted"]
 class Entry(TypedDict):
     """One change of one server, as it is stored: what was in force from `time` on, and who said so."""
 
-    revision: int
+    revision: Revision
     time: str
     server_group: str
     host: str

@@ -21,6 +21,7 @@ TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
+MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
 
 
 def _that_was(time: str) -> str:
@@ -30,6 +31,7 @@ def _that_was(time: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
 Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 
 
@@ -84,8 +86,8 @@ class Server(Record):
     Fields of a later version are kept, so that a step back loses nothing.
     """
 
-    revision: Annotated[int, Field(ge=0)]  # of the last report: tells which of two is newer within a second
-    legacy_revision: Annotated[int, Field(ge=0)]  # of the last report through the old dialect, 0 for never
+    revision: Revision  # of the last report: tells which of two is newer within a second
+    legacy_revision: Revision  # of the last report through the old dialect, 0 for never
     legacy: NotRequired[LegacyPost]
     agents: NotRequired[list[Sighting]]  # of a short time, the last one at the end
     take_turns: NotRequired[bool]  # whether they do, as only machines that share a name would
@@ -125,6 +127,11 @@ _BLANK: Mapping[str, Any] = {
     "legacy_revision": 0,
 }
 _STORED = TypeAdapter(Server)
+
+
+def is_revision(value: object) -> bool:
+    """Whether a value may be a revision, of whatever keeps one."""
+    return type(value) is int and 0 <= value <= MAX_REVISION
 
 
 def server_key(server_group: str, host: str) -> str:

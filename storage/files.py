@@ -99,6 +99,15 @@ def explained(path: Path, doing: str, what: str = "store") -> Iterator[None]:
         raise Unavailable(f"The {what} {path.name} cannot be {doing}: {error.strerror}.") from error
 
 
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """A line of the history that cannot be read, as Unavailable."""
+    try:
+        yield
+    except ValueError as error:
+        raise Unavailable(f"The store {path.name} cannot be read: {error}.") from None
+
+
 def not_understood(path: Path, error: ValueError) -> str:
     """The sentence about a store that is not touched until somebody mends it."""
     return f"The store {path.name} is left as it is, because it cannot be understood: {error}."

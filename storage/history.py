@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from domain.history import Entry, entry_key
+from domain.server import MAX_REVISION
 from storage.contract import Span
 from storage.files import rename_synced, sync_folder, take_mode, write_all, write_synced
 from storage.index import Index, as_time
@@ -28,7 +29,7 @@ class HistoryFile:
         self._index: Index | None = None
 
     def last_revision(self) -> int:
-        """The revision of the newest entry, 0 where there is none."""
+        """The revision of the newest entry, 0 where there is none. Raises ValueError where it can be none of ours."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -42,7 +43,7 @@ class HistoryFile:
         """Append the entries that are not there yet, and sync.
 
         Dying in the middle does no harm: the journal still has them all, and the next to append looks for the last
-        whole line, drops what was torn, and goes on from there.
+        whole line, drops what was torn, and goes on from there. Raises ValueError as `last_revision`.
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
@@ -152,7 +153,8 @@ class HistoryFile:
 
 
 def _last_line(descriptor: int) -> tuple[int, int]:
-    """The revision of the last line that can be read, and where it ends; zeros where there is none."""
+    """The revision of the last line that can be read, and where it ends; zeros where there is none. Raises ValueError
+    where no service can have given that revision: whatever came after it would stand before it."""
     size, window = os.fstat(descriptor).st_size, TAIL_BYTES
     while True:
         start = max(0, size - window)
@@ -160,9 +162,13 @@ def _last_line(descriptor: int) -> tuple[int, int]:
         end = size - (len(tail) - tail.rfind(b"\n") - 1)
         for line in reversed(tail.split(b"\n")[:-1] if start == 0 else tail.split(b"\n")[1:-1]):
             try:
-                return int(orjson.loads(line)["revision"]), end
+                revision = int(orjson.loads(line)["revision"])
             except (ValueError, TypeError, KeyError):
                 end -= len(line) + 1
+                continue
+            if revision > MAX_REVISION:
+                raise ValueError(f"the last revision in its history is larger than {MAX_REVISION}")
+            return revision, end
         if start == 0:
             return 0, 0
         window *= 4

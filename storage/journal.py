@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from domain.history import Entry
-from domain.server import Server, completed
+from domain.server import MAX_REVISION, Server, completed, is_revision
 from storage.files import Signature, rename_synced, write_all, write_synced
 
 
@@ -186,18 +186,22 @@ def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
     a long journal, most of which the file holds already, would take as much memory as the fleet.
 
     A last line that cannot be read was torn by a crash, before anybody was told that it is stored. One before it was
-    not: raises ValueError.
+    not: raises ValueError, as for a revision that no line of ours has.
     """
     lines, good = list[Line](), 0
     for text in io.BytesIO(content):
         if not text.endswith(b"\n"):
             break
         try:
-            lines.append(_line(orjson.loads(text), known))
+            line = _line(orjson.loads(text), known)
+            revisions = [line.revision, *[entry["revision"] for entry in line.history]]
         except (ValueError, TypeError, KeyError, AttributeError):
             if content.find(b"\n", good + len(text)) < 0:
                 break
             raise ValueError("a line in the middle of its journal cannot be read") from None
+        if not all(map(is_revision, revisions)):
+            raise ValueError(f"a revision in its journal is no whole number from 0 to {MAX_REVISION}")
+        lines.append(line)
         good += len(text)
     return lines, good
 

@@ -14,7 +14,7 @@ from domain.history import Entry, file_entries
 from domain.server import Server
 from domain.times import believable, time_text
 from storage.contract import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
-from storage.files import explained, look_for_room, rename_synced, signature_of, sync_folder, write_synced
+from storage.files import explained, look_for_room, rename_synced, signature_of, sync_folder, understood, write_synced
 from storage.fleet import Fleet
 from storage.history import HistoryFile
 from storage.journal import Line
@@ -166,19 +166,11 @@ class JsonFileStore:
 
     def _told(self, tell: Callable[[Sequence[Entry]], Iterator[Entry]]) -> Iterator[Entry]:
         """What the history tells, with the entries that are not yet in its file."""
-        with explained(self._path, "read"), self._understood():
+        with explained(self._path, "read"), understood(self._path):
             self._history.follow()
             with self._read() as fleet:
                 pending = list(fleet.pending)
             yield from tell(pending)
-
-    @contextmanager
-    def _understood(self) -> Iterator[None]:
-        """A line of the history that cannot be read, as Unavailable."""
-        try:
-            yield
-        except ValueError as error:
-            raise Unavailable(f"The store {self._path.name} cannot be read: {error}.") from None
 
     def _is_ahead(self) -> bool:
         """Whether a time that is known lies ahead of now."""
@@ -202,7 +194,7 @@ class JsonFileStore:
         with explained(self._path, "written"):
             fleet = self._replica.bring_back(now)
         ahead = "Times in its history lie ahead."
-        with self._trouble.of(ahead, is_costly=True), explained(self._path, "written"), self._understood():
+        with self._trouble.of(ahead, is_costly=True), explained(self._path, "written"), understood(self._path):
             self._history.bring_back(list(fleet.pending), now, self._temporary)
             fleet.latest = min(fleet.latest, now)
 
@@ -251,10 +243,11 @@ class JsonFileStore:
         with replica.memory:
             snapshot, pending, known = replica.fleet.snapshot(), list(replica.fleet.pending), replica.files
             is_foreign, revision = replica.is_foreign, snapshot.revision
-        with explained(self._path, "written"):
+        with explained(self._path, "written"), understood(self._path):
             if is_foreign:
                 found = self._found(snapshot, pending)
                 pending, revision = [*pending, *found], revision + len(found)
+                replica.refuse_beyond(revision)
             if pending:
                 self._history.append(pending)
             with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
@@ -288,7 +281,7 @@ class JsonFileStore:
         a crash left there is not made again."""
         now, is_upgraded = time_text(int(self._clock())), self._replica.is_upgraded
         last = self._history.last(pending)
-        with self._trouble.of("What was changed in the file is not told there."), self._understood():
+        with self._trouble.of("What was changed in the file is not told there."), understood(self._path):
             return file_entries(snapshot.records, last, snapshot.revision, now, is_upgraded=is_upgraded)
         return []
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.document import Upgrade, read_document
 from domain.errors import Unavailable
+from domain.server import MAX_REVISION
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.fleet import Fleet
 from storage.history import HistoryFile
@@ -64,7 +65,7 @@ class Replica:
         """Make the memory what the file and the journal say now. Raises Unavailable where they cannot be understood."""
         with self.memory, explained(self._path, "read"):
             file = signature_of(self._path)
-            if self._damage and self._damage[0] == (file, signature_of(self.journal.path)):
+            if self._damage and self._damage[0] == (file, *self._beside()):
                 raise Unavailable(self._damage[1])
             try:
                 lines = None if self._damage else self.journal.follow()
@@ -73,9 +74,12 @@ class Replica:
                     self._load()
             except ValueError as error:
                 sentence = not_understood(self._path, error)
-                self._damage = ((file, signature_of(self.journal.path)), sentence)
+                self._damage = ((file, *self._beside()), sentence)
                 raise Unavailable(sentence) from None
             self._damage = None
+
+    def _beside(self) -> tuple[Signature | None, Signature | None]:
+        return signature_of(self.journal.path), signature_of(self._history.path)
 
     def _apply(self, lines: Sequence[Line]) -> None:
         for line in lines:
@@ -123,12 +127,21 @@ class Replica:
             line, answers = decided(self.fleet)
             if line.revision == self.fleet.revision:
                 return answers, False
+            self.refuse_beyond(line.revision)
             descriptor = self.journal.append(line)
         self.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
         with self.memory:
             if self.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
                 self.fleet.apply(line)
         return answers, True
+
+    def refuse_beyond(self, revision: int) -> None:
+        """Raise Unavailable for a revision that no start would read."""
+        if revision > MAX_REVISION:
+            raise Unavailable(
+                f"The store {self._path.name} can be read but not written: somebody wrote a revision into it that is "
+                f"nearly the last there is, {MAX_REVISION}. Put a backup of file, journal and history back."
+            )
 
     def bring_back(self, now: str) -> Fleet:
         """Bring the records' times that are later than now back to it, by commits as any other. Gives the fleet that

@@ -133,7 +133,11 @@ def _journal_findings(path: Path, content: bytes) -> tuple[list[Line], list[Find
     is_torn = bool(unfinished)
     for number, text in enumerate(texts, 1):
         where = f"{path.name} line {number}"
-        read, _bytes = decoded(text + b"\n")
+        try:
+            read, _bytes = decoded(text + b"\n")
+        except ValueError as error:
+            findings.append(Finding("wrong", where, f"{error}. Take this line out, and lose its commit."))
+            continue
         if not read:
             if number == len(texts):
                 is_torn = True

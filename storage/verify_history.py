@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from domain.history import Entry, entry_key, file_entries
-from domain.server import Server
+from domain.server import MAX_REVISION, Server, is_revision
 from storage.findings import TORN, Finding, counted
 
 MOST_NAMED = 20
@@ -35,7 +35,12 @@ def history_findings(path: Path, in_journal: Sequence[Entry]) -> Iterator[Findin
             continue
         times = [*times[:1], entry["time"]]
         revision = entry["revision"]
-        if not revisions or revision > revisions[-1]:
+        if not is_revision(revision):
+            text = (
+                f"its revision is no whole number from 0 to {MAX_REVISION}, and the service refuses that in the last."
+            )
+            yield Finding("wrong", where, f"{text} Take this line out.")
+        elif not revisions or revision > revisions[-1]:
             revisions.append(revision)
         elif revisions[bisect_left(revisions, revision)] == revision:
             yield Finding("wrong", where, f"the entry of revision {revision} is there twice. Take this line out.")

@@ -118,6 +118,11 @@ def test_a_dump_is_secret_and_comes_back_by_a_file_and_by_a_pipe(tmp_path: Path,
     ("number", "line", "said"),
     [
         (1, '{"kind":"store","value":{"version":"9","revision":1}}', "Line 1 of the dump is wrong: this service reads"),
+        (
+            1,
+            f'{{"kind":"store","value":{{"version":"1","revision":{2**53}}}}}',
+            'Line 1 of the dump is wrong: its "revision" is no',
+        ),
         (2, "{", "Line 2 of the dump is wrong: "),
         (2, '{"kind":"server","value":{"server_group":"web","host":"h1","status":"odd"}}', "wrong at status"),
         (3, '{"kind":"banana","value":{}}', "Line 3 of the dump is wrong: there is no kind 'banana'"),
