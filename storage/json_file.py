@@ -43,7 +43,7 @@ class JsonFileStore:
     A commit is a line in the journal, synced before it is answered; changes that wait at the same moment share one.
     The file itself is replaced whole (temporary name, fsync, rename, fsync of the folder) when that is cheap: that is
     a checkpoint. Each process holds the fleet in memory and reads the journal's tail before each reading and each
-    commit, so both cost what changed and not the fleet. A lock file, never deleted, lets one process write at a time.
+    commit, so both cost what changed and not the fleet. A lock lets one process write at a time.
     """
 
     def __init__(

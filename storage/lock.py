@@ -1,6 +1,8 @@
 """The lock of a store: one thread of one process writes at a time."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,25 +17,52 @@ LOCK_POLL_SECONDS = 0.0005
 
 
 class StoreLock:
-    """A lock file beside the store's, which is never deleted, and a lock among the threads that would wait for it."""
+    """A lock file beside the store's, the folder that both are in, and a lock among the threads that would wait.
+
+    A lock file can be deleted, by a cleaner of old files say, and two processes then hold two locks of one name, for as
+    long as the first of them works. The folder cannot, while the store is in it. The file is locked all the same, for
+    services of an older version and for an operator's `flock`.
+    """
 
     def __init__(self, path: Path, file: Path) -> None:
         self._path = path
-        self._file = filelock.FileLock(file, timeout=LOCK_SECONDS, poll_interval=LOCK_POLL_SECONDS, thread_local=False)
+        self._file = filelock.FileLock(file, poll_interval=LOCK_POLL_SECONDS, thread_local=False)
         self._alone = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Alone among all threads and processes. Raises Unavailable."""
         with self._alone:
+            ends = time.monotonic() + LOCK_SECONDS
             with explained(self._path, "locked"):
                 try:
-                    self._file.acquire()
+                    self._file.acquire(timeout=LOCK_SECONDS)
                 except filelock.Timeout:
-                    raise Unavailable(
-                        f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
-                    ) from None
+                    raise self._is_late() from None
             try:
-                yield
+                with self._folder_held(ends):
+                    yield
             finally:
                 self._file.release()
+
+    @contextmanager
+    def _folder_held(self, ends: float) -> Iterator[None]:
+        with explained(self._path, "locked"):
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._lock_folder(folder, ends)
+            yield
+        finally:
+            os.close(folder)
+
+    def _lock_folder(self, folder: int, ends: float) -> None:
+        with explained(self._path, "locked"):
+            while not filelock.lock_descriptor(folder, blocking=False):
+                if time.monotonic() >= ends:
+                    raise self._is_late()
+                time.sleep(LOCK_POLL_SECONDS)
+
+    def _is_late(self) -> Unavailable:
+        return Unavailable(
+            f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
+        )

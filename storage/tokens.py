@@ -5,18 +5,15 @@ are secret and change seldom.
 """
 
 import secrets
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-import filelock
-
 from domain.errors import Unavailable
 from domain.tokens import Keyring, Token, read_keyring
 from storage.files import Signature, explained, not_understood, read_signed, rename_synced, signature_of, write_synced
+from storage.lock import StoreLock
 
-LOCK_SECONDS = 10.0
 OWNER_ONLY = 0o600
 
 DecideTokens = Callable[[Mapping[str, Token]], Mapping[str, Token]]
@@ -50,10 +47,7 @@ class TokenFile:
         store = store.resolve()
         self._path = store.with_name(f"{store.name}.tokens")
         self._temporary = store.with_name(f"{store.name}.tokens.tmp")
-        self._lock = filelock.FileLock(
-            store.with_name(f"{store.name}.lock"), timeout=LOCK_SECONDS, poll_interval=0.01, thread_local=False
-        )
-        self._alone = threading.Lock()
+        self._locked = StoreLock(self._path, store.with_name(f"{store.name}.lock")).held
         self._known: tuple[Signature | None, Keyring] = (None, Keyring())
 
     def keyring(self) -> Keyring:
@@ -76,19 +70,11 @@ class TokenFile:
         self._replace(lambda _known: keyring)
 
     def _replace(self, make: Callable[[Keyring], Keyring]) -> None:
-        with self._alone, explained(self._path, "written"):
-            try:
-                self._lock.acquire()
-            except filelock.Timeout:
-                text = f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
-                raise Unavailable(text) from None
-            try:
-                keyring = make(self.keyring())
-                self._temporary.touch(OWNER_ONLY)
-                write_synced(self._temporary, [keyring.content()], like=self._path)
-                rename_synced(self._temporary, self._path)
-            finally:
-                self._lock.release()
+        with self._locked(), explained(self._path, "written"):
+            keyring = make(self.keyring())
+            self._temporary.touch(OWNER_ONLY)
+            write_synced(self._temporary, [keyring.content()], like=self._path)
+            rename_synced(self._temporary, self._path)
 
     def close(self) -> None:
         """Nothing is held open."""

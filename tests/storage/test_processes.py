@@ -1,12 +1,14 @@
 """Several processes on one file, and the lock that keeps them apart."""
 
 import subprocess
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from domain.errors import Unavailable
-from storage import json_file, lock
+from storage import Changes, Decision, json_file, lock
 from tests.storage.child import HOLDER, waiting_for_a_line
 from tests.storage.records import at_once, count, counted, keep_in_journal, opened, put, server
 
@@ -57,6 +59,45 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
         _go(holder)
     put(store, server("b/x"))
     assert store.snapshot().revision == 2
+
+
+def test_a_lock_file_that_is_deleted_while_a_change_is_decided_lets_nobody_else_in(path: Path) -> None:
+    """A cleaner of old files does that: the name is free, and what is locked has none."""
+    store, other = opened(path), opened(path)
+    late = threading.Thread(target=lambda: count(other, "a/x"), daemon=True)
+
+    def decide(before: Changes, first: int) -> Decision:
+        path.with_name("status.json.lock").unlink()
+        late.start()
+        late.join(0.2)  # it has to wait for us
+        return Decision({"a/x": server("a/x", check_interval=counted(before["a/x"]) + 1, revision=first)})
+
+    store.change(["a/x"], decide)
+    late.join()
+    assert [counted(reader.get("a/x")) for reader in (store, other, opened(path))] == [2, 2, 2]
+
+
+def test_processes_count_right_while_somebody_deletes_their_lock_file_again_and_again(path: Path) -> None:
+    child, store, counting = ("-m", "tests.storage.child", "count", str(path), "150"), opened(path), threading.Event()
+
+    def clean() -> None:
+        while not counting.wait(0.002):
+            path.with_name("status.json.lock").unlink(missing_ok=True)
+
+    def go_on() -> None:
+        with closing(store):
+            for _ in range(150):
+                count(store, "a/shared")
+
+    cleaner = threading.Thread(target=clean)
+    cleaner.start()
+    try:
+        with waiting_for_a_line(*child, "a/shared") as one, waiting_for_a_line(*child, "a/shared") as two:
+            at_once(lambda: _go(one), lambda: _go(two), go_on)
+    finally:
+        counting.set()
+        cleaner.join()
+    assert counted(opened(path).get("a/shared")) == 450
 
 
 def test_a_process_that_dies_with_the_lock_lets_go_of_it(path: Path) -> None:

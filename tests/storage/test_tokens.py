@@ -63,6 +63,21 @@ def test_many_at_once_lose_nothing(path: Path) -> None:
     assert len(stores[0].keyring().tokens) == 40
 
 
+def test_a_lock_file_that_is_deleted_while_a_change_is_decided_lets_nobody_else_in(path: Path) -> None:
+    tokens, other = open_tokens(path), open_tokens(path)
+    late = threading.Thread(target=lambda: other.change(lambda known: {**known, "b": token("b")}), daemon=True)
+
+    def add(known: Mapping[str, Token]) -> Mapping[str, Token]:
+        path.with_name("status.json.lock").unlink()
+        late.start()
+        late.join(0.2)  # it has to wait for us
+        return {**known, "a": token("a")}
+
+    tokens.change(add)
+    late.join()
+    assert other.keyring().tokens.keys() == {"a", "b"}
+
+
 def test_only_the_owner_reads_it_unless_the_operator_says_otherwise(path: Path) -> None:
     file, tokens = path.with_name("status.json.tokens"), open_tokens(path)
     tokens.change(lambda _known: {"a": token("a")})
