@@ -18,6 +18,7 @@ from domain.errors import Invalid, StatusError
 from domain.tokens import SCOPES, TokenRow, new_token
 from transfer import (
     Place,
+    begin_store_anew,
     compare,
     contents,
     counted,
@@ -84,7 +85,17 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
 
 def store_commands(opened: Open) -> AppGroup:
     """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE."""
-    group = AppGroup("store", help="Copy, export and import everything; stop the service meanwhile.")
+    group = AppGroup(
+        "store", help="Begin a store anew that is gone; copy, export and import all, with the service stopped."
+    )
+
+    @group.command("new")
+    def new() -> None:
+        """Begin an empty store where one was and is gone, with the service running or not. Its history stays."""
+        with _explained(), opened() as place:
+            refuse_unmade(place, f"{SET_IT} A start makes the first one by itself.")
+            begin_store_anew(place)
+        click.echo(f"{place.site.name} is an empty store now. Its history tells what is gone.", err=True)
 
     @group.command("copy")
     @click.argument("source", metavar="FROM")

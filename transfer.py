@@ -15,6 +15,7 @@ from domain.server import server_key
 from domain.tokens import read_keyring
 from storage import Site, Store, TokenStore, file_id
 from storage.files import explained, rename_synced, write_synced
+from storage.site import begin_anew
 from storage.tokens import OWNER_ONLY
 
 BATCH = 500  # things that are written at once: a commit of a database ends within seconds
@@ -46,6 +47,13 @@ def refuse_unmade(place: Place, advice: str) -> None:
     """Raise Invalid, with what to do instead, for a place in which no service has made a store: a mistyped one."""
     if not place.site.is_made:
         raise Invalid(f"There is no store at {place.site.name}: no service has made one there. {advice}")
+
+
+def begin_store_anew(place: Place) -> None:
+    """Put an empty store where one was and is gone. Raises Invalid where it is there, or in a database."""
+    if place.site.path is None:
+        raise Invalid(f"{place.site.name} is no file that could be gone; a database has backups of its own.")
+    begin_anew(place.site.path)
 
 
 def refuse_own(place: Place, path: Path) -> None:

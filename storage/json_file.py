@@ -56,13 +56,14 @@ class JsonFileStore:
     ) -> None:
         self._path = path.resolve()  # a link stays a link: what it names is replaced
         self._temporary = self._beside("tmp")
-        self._locked = StoreLock(self._path, self._beside("lock")).held
+        self._lock = StoreLock(self._path, self._beside("lock"))
+        self._locked = self._lock.held
         self._queue = CommitQueue(self._commit)
         self._oldest = oldest
         self._committed = committed
         self._clock = believable(clock)
         self._history = HistoryFile(self._beside("history"), like=self._path)
-        self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade)
+        self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade, self._lock.is_signed)
         self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
         self._paid = 0.0  # the seconds of checkpoints that are counted in it
         self._timer: threading.Timer | None = None
@@ -120,7 +121,7 @@ class JsonFileStore:
         if self._timer:
             self._timer.cancel()
         try:
-            if self._replica.is_used:
+            if self._replica.is_read:
                 self._caught_up(self._checkpoint)
         except Unavailable as error:
             self._trouble.say(error, IT_IS_SAFE)
@@ -272,6 +273,7 @@ class JsonFileStore:
                     if starts_anew or is_long or not is_announced:
                         replica.journal.start_anew(line)
                     replica.is_foreign = False
+                self._lock.sign()
             finally:
                 self._temporary.unlink(missing_ok=True)  # what could not be renamed would only fill the disk
         self._trouble.is_over(IT_IS_SAFE)

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -14,6 +14,7 @@ from storage.files import explained
 
 LOCK_SECONDS = 10.0
 LOCK_POLL_SECONDS = 0.0005
+MADE = b"A store was made beside this file.\n"
 
 
 class StoreLock:
@@ -26,6 +27,7 @@ class StoreLock:
 
     def __init__(self, path: Path, file: Path) -> None:
         self._path = path
+        self._beside = file
         self._file = filelock.FileLock(file, poll_interval=LOCK_POLL_SECONDS, thread_local=False)
         self._alone = threading.Lock()
 
@@ -44,6 +46,18 @@ class StoreLock:
                     yield
             finally:
                 self._file.release()
+
+    def is_signed(self) -> bool:
+        """Whether a store was made beside the file."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return self._beside.stat().st_size > 0
+        return False
+
+    def sign(self) -> None:
+        """Note in the file that a store was made beside it: an empty one may be there where none ever was."""
+        with self._beside.open("ab") as file:
+            if not file.tell():
+                file.write(MADE)
 
     @contextmanager
     def _folder_held(self, ends: float) -> Iterator[None]:

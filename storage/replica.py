@@ -1,7 +1,6 @@
 """What one process knows of a store: the fleet in memory, read from the file and, commit by commit, the journal."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from storage.history import HistoryFile
 from storage.journal import Journal, Line
 from storage.queue import Answer
 
-# `cp` and editors empty a file before they write it: for so long, a file that was a fleet is not taken for no fleet.
-EMPTY_SECONDS = 1.0
+BEGIN_ANEW = "Mount its disk or put a backup back; `flask store new` begins an empty one."
+ON_PURPOSE = b"{}"  # an empty store, wherever somebody puts it
 BROUGHT_BACK_AT_ONCE = 1_000  # servers in one line of the journal
 
 
@@ -26,29 +25,29 @@ class Replica:
 
     What the file holds is the truth up to its revision; the journal adds what came later. A file that is not the
     last checkpoint was edited or put back by somebody: it is taken over, and only what was committed after the last
-    checkpoint is added to it.
+    checkpoint is added to it. No file, or one of no bytes, is an empty store only where none ever was.
     """
 
-    def __init__(self, path: Path, journal: Path, history: HistoryFile, upgrade: Upgrade) -> None:
+    def __init__(
+        self, path: Path, journal: Path, history: HistoryFile, upgrade: Upgrade, was_made: Callable[[], bool]
+    ) -> None:
         self.memory = threading.RLock()
         self.journal = Journal(journal, like=path)
         self.fleet = Fleet(0, {}, ())
         self.files: tuple[Signature | None, ...] = ()  # what the file may be: the last checkpoint, or the one before
         self.others: Mapping[str, Any] = {}
         self.in_file = 0  # the revision that the file holds
+        self.is_read = False  # all of them, as far as they were looked at
         self.is_foreign = False  # no checkpoint of the journal: edited, put back, or its announcement was lost
         self.is_upgraded = False  # from a version 1 file, which is still there
-        self.is_new = False  # there is nothing: no file, no journal, no history
+        self.is_new = False  # there is nothing, and no sign that there ever was
         self.seconds = 0.0  # that all checkpoints took which this process heard of
         self._path = path
         self._history = history
         self._upgrade = upgrade
+        self._was_made = was_made
         self._damage: tuple[object, str] | None = None
-
-    @property
-    def is_used(self) -> bool:
-        """Whether anything was read yet."""
-        return bool(self.files)
+        self._device: int | None = None  # of the file system on which this process knew a store
 
     @property
     def is_behind(self) -> bool:
@@ -70,10 +69,10 @@ class Replica:
             try:
                 lines = None if self._damage else self.journal.follow()
                 self._apply(lines or [])
-                if lines is None or file not in self.files:
+                if lines is None or not self.is_read or file not in self.files:
                     self._load()
-            except ValueError as error:
-                sentence = not_understood(self._path, error)
+            except (ValueError, Unavailable) as error:
+                sentence = not_understood(self._path, error) if isinstance(error, ValueError) else str(error)
                 self._damage = ((file, *self._beside()), sentence)
                 raise Unavailable(sentence) from None
             self._damage = None
@@ -90,23 +89,31 @@ class Replica:
 
     def _load(self) -> None:
         """Read everything."""
-        self.files = ()  # what fails here is tried again, as the journal's place has moved on already
+        self.is_read = False  # what fails here is tried again, as the journal's place has moved on already
         while True:
             file, content = read_signed(self._path)
             document = read_document(content, self._upgrade)
             lines = self.journal.reopen(known=document.revision)
+            in_history = self._history.last_revision()
+            was_there = self._device is not None or bool(self.journal.inode or in_history) or self._was_made()
             if file == signature_of(self._path):
                 break  # no checkpoint came between the two
+        if was_there and not content.strip():
+            is_what = "empty" if file else "gone"
+            raise Unavailable(f"The store {self._path.name} is {is_what}, and there was one. {BEGIN_ANEW}")
+        device = self._path.parent.stat().st_dev if file else None
+        if self._device not in (None, device) and file not in self.files and content.strip() != ON_PURPOSE:
+            raise Unavailable(
+                f"The store {self._path.name} is on another file system than before. Mount its disk again; or, if it "
+                "was moved there, restart the service."
+            )
         checkpoints = [line for line in lines if line.file]
-        if file and not content and checkpoints and time.time() - file[2] / 1e9 < EMPTY_SECONDS:
-            raise Unavailable(f"The store {self._path.name} is empty, as if somebody was just writing it.")
         # The last checkpoint, or the one before it, if a crash came between announcing and renaming.
         start, self.is_foreign = document.revision, file not in [line.file for line in checkpoints[-2:]]
         # A file that is none of the checkpoints was edited, or is a backup, which the journal's lines must not undo;
         # unless the journal was copied with it.
         if self.is_foreign and lines and lines[0].journal == self.journal.inode:
             start = max(start, checkpoints[-1].revision)
-        in_history = self._history.last_revision()
         commits = [line for line in lines if not line.file]
         pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
         fleet = Fleet(document.revision, document.servers, pending)
@@ -117,8 +124,9 @@ class Replica:
         # A backup that was put back holds an older revision; none is given twice all the same.
         fleet.revision = max(self.fleet.revision, start, in_history, *[line.revision for line in lines], 0)
         self.fleet, self.others, self.is_upgraded = fleet, document.others, document.is_upgraded
-        self.is_new = not (file or self.journal.inode or in_history)
-        self.files, self.in_file = (file,), start
+        self.is_new = not (file or was_there)
+        self._device = device
+        self.files, self.in_file, self.is_read = (file,), start, True
 
     def commit(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> tuple[Sequence[Answer], bool]:
         """Put a commit into the journal, and then into memory; not one in which all was refused. Who does it holds the
@@ -157,6 +165,8 @@ class Replica:
         """File and history hold what was committed up to this line; the one who makes it says so too."""
         self.files = (line.file, *self.files[:1])
         self.in_file, self.is_upgraded, self.is_new = line.revision, False, False
+        if self._device is None:
+            self._device = self._path.parent.stat().st_dev
         self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > line.revision]
         self.seconds += line.seconds
 
@@ -164,4 +174,4 @@ class Replica:
         """Let go of the files; the next to use it reads them anew."""
         with self.memory:
             self.journal.close()
-            self.files = ()
+            self.is_read = False

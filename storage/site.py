@@ -4,7 +4,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.files import explained
+from domain.errors import Invalid
+from storage.files import explained, read_signed, rename_synced, write_synced
+from storage.lock import StoreLock
+from storage.replica import ON_PURPOSE
 
 BESIDE = ("journal", "history", "tokens", "lock", "oldest", "tmp", "journal.tmp", "tokens.tmp")
 
@@ -17,6 +20,7 @@ class Site:
     id: Hashable
     own: frozenset[Hashable]  # the id, and those of the files beside that belong to the store
     is_made: bool  # whether a service has made a store there
+    path: Path | None = None  # of its file, if it is one
 
 
 def file_id(path: Path) -> Hashable:
@@ -34,6 +38,26 @@ def file_site(path: Path) -> Site:
     path = path.resolve()
     beside = {ending: path.with_name(f"{path.name}.{ending}") for ending in BESIDE}
     with explained(path, "read"):
-        is_made = path.is_file() or (not path.exists() and any(beside[one].is_file() for one in ("journal", "tokens")))
+        left = any(beside[one].is_file() for one in ("journal", "history", "tokens")) or _lock(path).is_signed()
+        is_made = path.is_file() or (not path.exists() and left)
         own = map(file_id, [path, path.with_suffix(".v1.json"), *beside.values()])
-        return Site(str(path), file_id(path), frozenset(own), is_made)
+        return Site(str(path), file_id(path), frozenset(own), is_made, path)
+
+
+def begin_anew(path: Path) -> None:
+    """Put an empty store where one was and is gone; what is left beside it stays, and the history tells who is missing.
+
+    Raises Invalid where a store is there, and Unavailable.
+    """
+    path = path.resolve()
+    with _lock(path).held(), explained(path, "written"):
+        _file, content = read_signed(path)
+        if content.strip():
+            raise Invalid(f"There is a store at {path}. Nothing was changed. To begin anew all the same, move it away.")
+        temporary = path.with_name(f"{path.name}.tmp")
+        write_synced(temporary, [ON_PURPOSE, b"\n"], like=path)
+        rename_synced(temporary, path)
+
+
+def _lock(path: Path) -> StoreLock:
+    return StoreLock(path, path.with_name(f"{path.name}.lock"))

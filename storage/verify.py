@@ -70,7 +70,10 @@ def _file_findings(
     if file is None or (last and not content.strip()):
         text = "it does not exist" if file is None else "it is empty"
         if lines:
-            text += f", but its journal goes on from revision {last}. Put a backup back before the service starts"
+            text += (
+                f", but its journal goes on from revision {last}. The service waits until it is back, or `flask store "
+                "new` begins an empty one"
+            )
         return [Finding("wrong", path.name, f"{text}.")], None
     try:
         document = read_document(content, _refuse_version_1)

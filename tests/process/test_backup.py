@@ -99,7 +99,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def service(shared: Service) -> Service:
     """A service with a server in its file that will be gone from the backup, and one that will be as it was."""
-    shared.store.unlink(missing_ok=True)
+    shared.store.write_text("{}")
     report(shared, "kept", "1")
     wait_until(lambda: in_file(shared, "kept") == "1", "the file shows it")
     return shared

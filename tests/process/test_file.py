@@ -30,7 +30,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def service(shared: Service) -> Service:
     """A service with three workers that has nothing in its file but one server."""
-    shared.store.unlink(missing_ok=True)
+    shared.store.write_text("{}")
     report(shared, "h-01", "before")
     wait_until_stored(shared.store, "file/h-01")
     return shared

@@ -28,18 +28,20 @@ def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     assert json.loads(path.read_bytes()) == {"version": "2.0", "revision": 0, "servers": {}}
 
 
-@pytest.mark.parametrize("left", ["file", "journal", "history"])
+@pytest.mark.parametrize("left", ["file", "journal", "history", "lock"])
 def test_where_anything_is_left_of_a_store_it_makes_none(path: Path, left: str) -> None:
     store = opened(path)
     note(store, ("a/x", "synced"))
     store.close()
     kept = path if left == "file" else beside(path, left)
-    for name in (path, beside(path, "journal"), beside(path, "history")):
+    for name in (path, beside(path, "journal"), beside(path, "history"), beside(path, "lock")):
         if name != kept:
             name.unlink()
     if left == "file":
         path.write_bytes(b"")
-    opened(path).begin()
+    for one in [store] if left == "file" else [opened(path), store]:
+        with pytest.raises(Unavailable, match=r"status\.json is (gone|empty), and there was one"):
+            one.begin()
     assert not path.exists() or path.read_bytes() == b""
 
 

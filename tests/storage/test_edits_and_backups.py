@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 import pytest
 
-from domain.errors import Unavailable
 from storage import Decision, Snapshot, json_file
 from storage.files import write_synced
 from storage.json_file import JsonFileStore
@@ -241,22 +240,6 @@ def test_a_copy_made_in_any_order_while_commits_go_on_opens_and_tells_each_entry
         note(copied, ("c/x", "synced"))
         note(copied, ("c/y", "synced"))
         assert agree(copy, copied) == sorted({*records, "c/x", "c/y"})
-
-
-def test_a_file_that_was_just_emptied_is_being_written_and_one_that_stays_empty_holds_nothing(path: Path) -> None:
-    """`cp` over the file empties it first: whoever commits then must not write over what comes."""
-    store = opened(path)
-    note(store, ("a/x", "synced"))
-    content = path.read_bytes()
-    path.write_bytes(b"")
-    for use in (store.snapshot, opened(path).snapshot, lambda: note(store, ("b/x", "synced"))):
-        with pytest.raises(Unavailable, match="is empty, as if somebody was just writing it"):
-            use()
-    path.write_bytes(content)
-    assert agree(path, store) == ["a/x"]
-    path.write_bytes(b"")
-    os.utime(path, (0, 0))
-    assert agree(path, store) == []
 
 
 @pytest.mark.parametrize("is_running", [True, False])

@@ -17,6 +17,11 @@ from tests.storage.records import entry, keep_in_journal, never_version_1, note,
 OLDEST = "2026-04-10T00:00:00Z"
 
 
+@pytest.fixture(autouse=True)
+def _a_store_is_there(path: Path) -> None:
+    opened(path).begin()
+
+
 def history(path: Path) -> Path:
     return path.with_name(f"{path.name}.history")
 

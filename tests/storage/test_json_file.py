@@ -95,16 +95,6 @@ def test_a_file_without_content_is_an_empty_store(path: Path, content: bytes) ->
     assert opened(path).get("a/x") == server("a/x")
 
 
-def test_a_file_removed_while_running_is_an_empty_store_that_gives_no_revision_twice(path: Path) -> None:
-    store = opened(path)
-    put(store, server("a/x"), server("b/x"))
-    path.unlink()
-    assert store.snapshot().records == {}
-    store.check()
-    put(store, server("c/x"))
-    assert opened(path).snapshot() == snapshot_of(3, {"c/x": server("c/x")})
-
-
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     store = opened(tmp_path / "data" / "status.json")
     assert store.snapshot().records == {}

@@ -202,13 +202,12 @@ def test_a_file_that_came_and_cannot_be_written_is_shown_said_once_and_told_late
     assert told(store)[1:] == [(2, "a/x", "changed", "failed"), (3, "b/x", "created", "synced")]
 
 
-def test_what_a_report_finds_gone_with_the_file_is_told_with_it(path: Path) -> None:
-    """Somebody removed it: nobody but the next report makes that final."""
+def test_an_empty_store_that_is_put_there_is_told_with_it_and_gives_no_revision_twice(path: Path) -> None:
+    """As `flask store new` does."""
     store = opened(path)
     note(store, ("a/x", "synced"), ("b/x", "failed"))
-    path.unlink()
+    path.write_bytes(b"{}")
     assert list(store.snapshot().records) == []
-    assert not path.exists()
     note(store, ("b/x", "failed"))
     assert of_file(store) == [("a/x", "deleted", "synced", "synced"), ("b/x", "deleted", "failed", "failed")]
     assert told(store)[4:] == [(5, "b/x", "created", "failed")]
