@@ -181,6 +181,17 @@ class Journal:
         self._revision, self._checkpoint = line.revision, line.file or self._checkpoint
 
 
+def taken_in(revision: int, lines: Sequence[Line]) -> int:
+    """Up to which revision the lines of a journal are none to be added to a file of this revision that somebody put
+    beside it.
+
+    One older than the last checkpoint is a backup, and nothing that was committed before it came undoes it; else it was
+    edited, and goes without nothing that was acknowledged since.
+    """
+    last = max(line.revision for line in lines if line.file)
+    return max(revision, last if revision >= last else lines[-1].revision)
+
+
 def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
     """The lines of the content, and how many bytes they hold. Commits up to the revision `known` come without servers:
     a long journal, most of which the file holds already, would take as much memory as the fleet.

@@ -143,8 +143,11 @@ class JsonFileStore:
         with self._locked():
             self._settle()
             with explained(self._path, "written"):
-                answers, is_stored = self._replica.commit(decided)
-            if is_stored:
+                answers, revision = self._replica.commit(decided)
+                while self._replica.has_gone(revision):
+                    self._settle()
+                    answers, revision = self._replica.commit(decided)
+            if revision:
                 self._committed(time.monotonic() - started)
                 self._checkpoint_if_due()
             return answers

@@ -12,7 +12,7 @@ from domain.server import MAX_REVISION
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.fleet import Fleet
 from storage.history import HistoryFile
-from storage.journal import Journal, Line
+from storage.journal import Journal, Line, taken_in
 from storage.queue import Answer
 
 BEGIN_ANEW = "Mount its disk or put a backup back; `flask store new` begins an empty one."
@@ -24,8 +24,9 @@ class Replica:
     """The fleet, and how far the files that it comes from were read. Whoever uses more than one of them holds `memory`.
 
     What the file holds is the truth up to its revision; the journal adds what came later. A file that is not the
-    last checkpoint was edited or put back by somebody: it is taken over, and only what was committed after the last
-    checkpoint is added to it. No file, or one of no bytes, is an empty store only where none ever was.
+    last checkpoint was edited or put back by somebody: it is taken over, and what was committed after the last
+    checkpoint is added to the one, and nothing to the other. No file, or one of no bytes, is an empty store only where
+    none ever was.
     """
 
     def __init__(
@@ -110,10 +111,10 @@ class Replica:
         checkpoints = [line for line in lines if line.file]
         # The last checkpoint, or the one before it, if a crash came between announcing and renaming.
         start, self.is_foreign = document.revision, file not in [line.file for line in checkpoints[-2:]]
-        # A file that is none of the checkpoints was edited, or is a backup, which the journal's lines must not undo;
-        # unless the journal was copied with it.
+        # A file that is none of the checkpoints was put there by somebody; but if the journal was copied with it, both
+        # belong together.
         if self.is_foreign and lines and lines[0].journal == self.journal.inode:
-            start = max(start, checkpoints[-1].revision)
+            start = taken_in(start, lines)
         commits = [line for line in lines if not line.file]
         pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
         fleet = Fleet(document.revision, document.servers, pending)
@@ -128,20 +129,26 @@ class Replica:
         self._device = device
         self.files, self.in_file, self.is_read = (file,), start, True
 
-    def commit(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> tuple[Sequence[Answer], bool]:
-        """Put a commit into the journal, and then into memory; not one in which all was refused. Who does it holds the
-        store's lock."""
+    def commit(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> tuple[Sequence[Answer], int]:
+        """Put a commit into the journal, and then into memory; not one in which all was refused. Gives its revision, or
+        0. Who does it holds the store's lock, and looks whether it `has_gone` before anybody is answered."""
         with self.memory:  # a reader who finds an edited file comes before the decision, or after its line
             line, answers = decided(self.fleet)
             if line.revision == self.fleet.revision:
-                return answers, False
+                return answers, 0
             self.refuse_beyond(line.revision)
             descriptor = self.journal.append(line)
         self.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
         with self.memory:
             if self.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
                 self.fleet.apply(line)
-        return answers, True
+        return answers, line.revision
+
+    def has_gone(self, revision: int) -> bool:
+        """Whether a backup that was put there just before the commit of this revision has taken it away again."""
+        with self.memory:
+            self.catch_up()
+            return self.is_foreign and revision <= self.in_file
 
     def refuse_beyond(self, revision: int) -> None:
         """Raise Unavailable for a revision that no start would read."""

@@ -15,7 +15,7 @@ from domain.server import Server, restore_servers
 from domain.tokens import read_keyring
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.findings import TORN, Finding, counted
-from storage.journal import Line, decoded
+from storage.journal import Line, decoded, taken_in
 from storage.verify_history import Fleet, agreement_findings, history_findings, is_entry
 
 # One of them makes an object without a version a version 1 file; legacy.py, which migrates it, has the same.
@@ -102,7 +102,7 @@ def _joint_findings(
     is_put_there = file not in [line.file for line in checkpoints[-2:]]
     is_own = bool(lines) and lines[0].journal == inode
     if is_put_there and is_own:
-        start = max(start, last)
+        start = taken_in(start, lines)
     waiting = [line for line in lines if not line.file and line.revision > start]
     commits = counted(len(waiting), "commit waits", "commits wait") if waiting else "no commits wait"
     up_to = f" to be added to {path.name}, up to revision {waiting[-1].revision}" if waiting else " in it"
@@ -111,7 +111,7 @@ def _joint_findings(
         text = "it is no checkpoint: the beginning of the journal is missing."
         findings.append(Finding("wrong", f"{where} line 1", text))
     elif is_put_there and is_own:
-        was = "an older copy was put back" if document.revision < last else "it was edited or put back"
+        was = "an older copy was put back" if document.revision < last else "it was edited"
         text = f"{was} since the service last wrote it, at revision {last}. It is taken as it is."
         findings.append(Finding("harmless", path.name, text))
     elif is_put_there and lines and document.revision < lines[0].revision:

@@ -102,6 +102,7 @@ def _append_torn(path: Path, end: int | None) -> None:
 
 
 def _put_back(path: Path) -> None:
+    replaced(journal(path), in_order(0))
     path.write_bytes(path.read_bytes().replace(b'"revision":2', b'"revision":1', 1))
 
 
@@ -114,7 +115,7 @@ FOUND: dict[str, tuple[Damage, str, str, str]] = {
     "version 1": (lambda p: p.write_bytes(V1_BYTES), "harmless", "status.json", "the service migrates it when it starts"),
     "no file": (Path.unlink, "wrong", "status.json", "it does not exist, but its journal goes on from revision 2"),
     "an empty file": (lambda p: p.write_bytes(b""), "wrong", "status.json", "it is empty, but its journal goes on from revision 2"),
-    "a file edited": (lambda p: p.write_bytes(p.read_bytes().replace(b"unknown", b"unclear", 1)), "harmless", "status.json", "it was edited or put back since the service last wrote it, at revision 2"),
+    "a file edited": (lambda p: p.write_bytes(p.read_bytes().replace(b"unknown", b"unclear", 1)), "harmless", "status.json", "it was edited since the service last wrote it, at revision 2"),
     "a file put back": (_put_back, "harmless", "status.json", "an older copy was put back since the service last wrote it, at revision 2"),
     "a mixed backup": (_mixed, "wrong", "status.json.journal line 1", "it begins at revision 2, but status.json ends at revision 1: what was committed between is in neither"),
     "a journal torn": (lambda p: journal(p).write_bytes(journal(p).read_bytes()[:-9]), "harmless", "status.json.journal", "its last line is not whole: a crash cut it before it was acknowledged"),

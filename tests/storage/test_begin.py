@@ -2,13 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domain.errors import Unavailable
 from storage import json_file
-from tests.storage.records import at_once, beside, files, in_file, keep_in_journal, note, opened, told, until
+from storage.journal import Journal
+from tests.storage.records import agree, at_once, beside, files, in_file, keep_in_journal, note, opened, told, until
 
 
 def test_where_there_is_nothing_at_all_it_makes_the_empty_store(path: Path) -> None:
@@ -69,6 +72,54 @@ def test_a_file_that_a_dead_process_left_behind_is_brought_up_to_date_by_whoever
             list(reader.events())
         until(lambda number=number: f"b/{number}" in in_file(path))  # type: ignore[misc]  # a default in a lambda
     assert beside(path, "history").read_bytes().count(b"\n") == 4
+
+
+@pytest.mark.parametrize("knows_it", [False, True], ids=["while all is down", "beside a worker that lives"])
+def test_a_backup_that_is_put_back_right_after_a_crash_is_not_undone(path: Path, knows_it: bool) -> None:
+    """What was acknowledged and waits in the journal was committed before the backup was put there."""
+    dead, other = opened(path), opened(path)
+    note(dead, ("a/x", "synced"))
+    shutil.copyfile(path, backup := path.with_name("backup"))
+    note(dead, ("a/x", "failed"), ("b/x", "synced"))
+    keep_in_journal(dead)
+    note(dead, ("c/x", "synced"))
+    if knows_it:
+        assert list(other.snapshot().records) == ["a/x", "b/x", "c/x"]
+    backup.replace(path)
+    started = other if knows_it else opened(path)
+    started.begin()
+    assert agree(path, started) == list(in_file(path)) == ["a/x"]
+    note(started, ("d/x", "synced"))
+    assert agree(path, started) == list(in_file(path)) == ["a/x", "d/x"]
+    events = [entry[1:3] for entry in told(started)]
+    assert events[3:] == [
+        ("c/x", "created"), ("a/x", "changed"), ("b/x", "deleted"), ("c/x", "deleted"), ("d/x", "created"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ["decided", "synced"])
+def test_a_report_that_is_acknowledged_after_a_backup_came_is_added_to_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The backup comes when the report has already looked at what is there."""
+    store = opened(path)
+    note(store, ("a/x", "synced"))
+    shutil.copyfile(path, backup := path.with_name("backup"))
+    note(store, ("a/x", "failed"))
+    sync, append = Journal.sync, Journal.append
+
+    def put_back(original: Callable[..., Any]) -> Callable[..., Any]:
+        def putting_back(*arguments: Any) -> Any:
+            if backup.exists():
+                backup.replace(path)
+            return original(*arguments)
+
+        return putting_back
+
+    monkeypatch.setattr(Journal, *(("append", put_back(append)) if step == "decided" else ("sync", put_back(sync))))
+    note(store, ("b/x", "synced"))
+    assert agree(path, store) == list(in_file(path)) == ["a/x", "b/x"]
+    assert store.snapshot().records["a/x"]["status"] == "synced"
 
 
 def test_a_backup_that_is_put_back_after_a_crash_and_a_start_is_not_undone(
