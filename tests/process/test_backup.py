@@ -163,7 +163,7 @@ def test_a_hand_edit_under_load_is_taken_over_by_every_worker_and_not_fought(ser
     begin = '503 {"error":"The store status.json is '
     causes = (
         f"{begin}left as it is, because it cannot be understood: ",
-        f"{begin}empty, as if somebody was just writing",
+        f"{begin}empty, and there was one",
     )
     assert [answer for answer in fleet.refused if not answer.startswith(causes)] == []
     assert len(fleet.refused) == refused
