@@ -131,6 +131,12 @@ class Store(Protocol):
         """Bytes in the journal: what a start would read beside the file. 0 for a store that keeps none, or where it
         cannot be seen."""
 
+    def behind_seconds(self) -> float:
+        """For how long what the operator reads, the file, has not shown all that was acknowledged; 0 where it does."""
+
+    def notice(self) -> str:
+        """What the operator should see to, though readings and reports go on: a sentence or two, else empty."""
+
     def begin(self) -> None:
         """What a service does when it starts: read everything once, put in order what an earlier one left, and make
         the empty store where there is nothing at all. Raises Unavailable."""

@@ -1,38 +1,33 @@
 """The store in one readable JSON file, and the journal beside it that makes a commit cheap."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from domain.document import Document, Upgrade
+from domain.document import Upgrade
 from domain.errors import Unavailable
 from domain.freshness import MOST_AHEAD
-from domain.history import Entry, file_entries
+from domain.history import Entry
 from domain.server import Server
 from domain.times import believable, time_text
+from storage.checkpoint import Checkpointer
 from storage.contract import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
-from storage.files import explained, look_for_room, rename_synced, signature_of, sync_folder, understood, write_synced
+from storage.files import explained, look_for_room, sync_folder, understood, write_synced
 from storage.fleet import Fleet
 from storage.history import HistoryFile
 from storage.journal import Line
 from storage.lock import StoreLock
+from storage.pace import Pace
 from storage.queue import Answer, CommitQueue, Take
 from storage.replica import Replica
 from storage.trouble import Trouble
 
 PROBE_BYTES = 4_096
 
-# Under load the file is written at most this part of the time. Time without a write is saved up, so that a report in
-# a quiet time, and dozens in a row about a small fleet, stand in the file before they are answered.
-CHECKPOINT_SHARE = 0.05
-SAVED_SECONDS = 2.0
-RETRY_SECONDS = 1.0
-
-# A journal that outgrew this, and a quarter of the file, starts anew at the next checkpoint.
-JOURNAL_BYTES = 1_048_576
+# A journal that outgrew this takes no more while the file cannot be written: it would fill the disk.
+MOST_JOURNAL_BYTES = 268_435_456
 
 IT_IS_SAFE = "What was reported is safe in its journal."
 
@@ -59,15 +54,16 @@ class JsonFileStore:
         self._lock = StoreLock(self._path, self._beside("lock"))
         self._locked = self._lock.held
         self._queue = CommitQueue(self._commit)
-        self._oldest = oldest
         self._committed = committed
         self._clock = believable(clock)
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade, self._lock.is_signed)
-        self._next_write = 0.0  # when the next checkpoint is due, by the monotonic clock
-        self._paid = 0.0  # the seconds of checkpoints that are counted in it
-        self._timer: threading.Timer | None = None
         self._trouble = Trouble()
+        self._checkpoint = Checkpointer(
+            self._path, self._temporary, self._lock, self._history, self._replica, self._trouble, oldest, self._clock
+        ).make
+        self._pace = Pace()
+        self._timer: threading.Timer | None = None
 
     def _beside(self, ending: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{ending}")
@@ -99,6 +95,7 @@ class JsonFileStore:
                 look_for_room(self._path.parent, PROBE_BYTES)
             return
         with self._trouble.remembered(), self._locked(), explained(self._path, "written"):
+            self._make_room()
             write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
         self._trouble.has_failed = False
@@ -107,6 +104,14 @@ class JsonFileStore:
         with suppress(OSError):
             return self._replica.journal.path.stat().st_size
         return 0
+
+    def behind_seconds(self) -> float:
+        return time.monotonic() - self._replica.behind_since if self._replica.is_behind else 0.0
+
+    def notice(self) -> str:
+        if not self._pace.failure or not self._replica.is_behind:
+            return ""
+        return f"{self._pace.failure} It is {self.behind_seconds():.0f} seconds behind its journal. {IT_IS_SAFE}"
 
     def begin(self) -> None:
         self.get("")
@@ -164,7 +169,7 @@ class JsonFileStore:
             with self._trouble.of("What is there is shown as it is.", is_costly=True):
                 self.change((), lambda _records, _revision: Decision({}))
         if self._replica.is_behind and not self._replica.is_foreign:
-            self._checkpoint_in(SAVED_SECONDS)  # also of a process that died
+            self._checkpoint_in(self._pace.while_quiet)  # also of a process that died
         with self._replica.memory:
             yield self._replica.fleet
 
@@ -188,9 +193,22 @@ class JsonFileStore:
         if replica.is_upgraded:
             self._keep_version_1()
         if replica.is_foreign or not replica.journal.is_usable:
-            self._checkpoint()
+            self._checkpoint_paid()
+        self._make_room()
         if self._is_ahead() and not self._trouble.is_waiting:
             self._bring_back()
+
+    def _make_room(self) -> None:
+        """Start a journal anew that has reached its bound, by a checkpoint; not at once again by one that failed."""
+        if self._replica.journal.offset <= MOST_JOURNAL_BYTES:
+            return
+        if self._pace.failure and self._pace.seconds_left(self._replica.seconds) > 0:
+            raise Unavailable(
+                f"The journal of the store {self._path.name} has grown to its bound, "
+                f"{MOST_JOURNAL_BYTES // 2**20} MiB, and takes no more until the file can be written. "
+                f"{self._pace.failure}"
+            )
+        self._checkpoint_paid()
 
     def _bring_back(self) -> None:
         """Bring the times that lie ahead back to now. No report waits for the history."""
@@ -204,25 +222,26 @@ class JsonFileStore:
 
     def _checkpoint_if_due(self) -> None:
         """A checkpoint, now or by itself later. The commit is safe without it, so a failure is logged and no more."""
-        saved, spent = time.monotonic() - SAVED_SECONDS, self._replica.seconds
-        self._next_write = max(self._next_write, saved) + (spent - self._paid) / CHECKPOINT_SHARE
-        self._paid = spent
-        wait = self._next_write - time.monotonic()
-        if wait > 0:
-            self._checkpoint_in(wait)
-            return
+        if self._pace.seconds_left(self._replica.seconds) <= 0:
+            with self._trouble.of(IT_IS_SAFE):
+                self._checkpoint_paid()
+        if self._replica.is_behind:
+            self._checkpoint_in(self._pace.seconds_left(self._replica.seconds))
+
+    def _checkpoint_paid(self) -> None:
+        started = time.monotonic()
         try:
             self._checkpoint()
         except Unavailable as error:
-            self._checkpoint_in(RETRY_SECONDS, error)
-
-    def _checkpoint_in(self, seconds: float, error: Unavailable | None = None) -> None:
-        if error:
             self._trouble.has_failed = True
-            self._trouble.say(error, IT_IS_SAFE)
+            self._pace.failed(time.monotonic() - started, error)
+            raise
+        self._pace.succeeded()
+
+    def _checkpoint_in(self, seconds: float) -> None:
         with self._replica.memory:  # who reads comes here too
             if not self._timer:
-                self._timer = threading.Timer(seconds, self._checkpoint_late)
+                self._timer = threading.Timer(max(0.0, seconds), self._checkpoint_late)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -233,62 +252,15 @@ class JsonFileStore:
             if self._replica.is_behind:
                 self._caught_up(self._checkpoint_if_due)
         except Unavailable as error:
-            self._checkpoint_in(RETRY_SECONDS, error)
+            self._trouble.say(error, IT_IS_SAFE)
+            self._pace.failed(0.0, error)
+            self._checkpoint_in(self._pace.seconds_left(self._replica.seconds))
 
     def _caught_up(self, write: Callable[[], None]) -> None:
         with self._locked():
             self._replica.catch_up()
             if self._replica.is_behind:
                 write()
-
-    def _checkpoint(self, *, starts_anew: bool = False) -> None:
-        """Bring the history and the file up to date."""
-        started, replica = time.monotonic(), self._replica
-        with replica.memory:
-            snapshot, pending, known = replica.fleet.snapshot(), list(replica.fleet.pending), replica.files
-            is_foreign, revision = replica.is_foreign, snapshot.revision
-        with explained(self._path, "written"), understood(self._path):
-            if is_foreign:
-                found = self._found(snapshot, pending)
-                pending, revision = [*pending, *found], revision + len(found)
-                replica.refuse_beyond(revision)
-            if pending:
-                self._history.append(pending)
-            with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
-                self._history.prune(self._oldest(), snapshot.records.__contains__, self._temporary)
-            document = Document(revision, snapshot.records, replica.others)
-            try:
-                file = write_synced(self._temporary, document.content(), like=self._path)
-                with replica.memory:
-                    if signature_of(self._path) not in known:
-                        raise Unavailable(f"The store {self._path.name} was replaced by somebody while it was written.")
-                    _inode, size, _changed = file
-                    line = Line(revision, file=file, seconds=time.monotonic() - started)
-                    # Announced over a foreign file, and then not made, it would pass for what that file holds.
-                    is_announced = replica.journal.is_usable and not replica.is_foreign
-                    if is_announced:
-                        os.close(replica.journal.append(line))
-                    rename_synced(self._temporary, self._path)
-                    if revision > replica.fleet.revision:
-                        replica.fleet.apply(Line(revision))
-                    replica.note_checkpoint(line)
-                    is_long = replica.journal.offset > max(JOURNAL_BYTES, size // 4)
-                    if starts_anew or is_long or not is_announced:
-                        replica.journal.start_anew(line)
-                    replica.is_foreign = False
-                self._lock.sign()
-            finally:
-                self._temporary.unlink(missing_ok=True)  # what could not be renamed would only fill the disk
-        self._trouble.is_over(IT_IS_SAFE)
-
-    def _found(self, snapshot: Snapshot, pending: Sequence[Entry]) -> list[Entry]:
-        """The entries of what a file changed that somebody put there. As they are compared with the history, one that
-        a crash left there is not made again."""
-        now, is_upgraded = time_text(int(self._clock())), self._replica.is_upgraded
-        last = self._history.last(pending)
-        with self._trouble.of("What was changed in the file is not told there."), understood(self._path):
-            return file_entries(snapshot.records, last, snapshot.revision, now, is_upgraded=is_upgraded)
-        return []
 
     def _keep_version_1(self) -> None:
         """A second name for the version 1 file, before the first gets a new content. An older copy stays."""

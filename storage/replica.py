@@ -1,6 +1,7 @@
 """What one process knows of a store: the fleet in memory, read from the file and, commit by commit, the journal."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,7 @@ class Replica:
         self.is_foreign = False  # no checkpoint of the journal: edited, put back, or its announcement was lost
         self.is_upgraded = False  # from a version 1 file, which is still there
         self.is_new = False  # there is nothing, and no sign that there ever was
+        self.behind_since = 0.0  # by the monotonic clock, where the file does not hold all that was committed
         self.seconds = 0.0  # that all checkpoints took which this process heard of
         self._path = path
         self._history = history
@@ -86,7 +88,12 @@ class Replica:
             if line.file:
                 self.note_checkpoint(line)
             else:
-                self.fleet.apply(line)
+                self._take_over(line)
+
+    def _take_over(self, line: Line) -> None:
+        if not self.is_behind:
+            self.behind_since = time.monotonic()
+        self.fleet.apply(line)
 
     def _load(self) -> None:
         """Read everything."""
@@ -126,6 +133,7 @@ class Replica:
         fleet.revision = max(self.fleet.revision, start, in_history, *[line.revision for line in lines], 0)
         self.fleet, self.others, self.is_upgraded = fleet, document.others, document.is_upgraded
         self.is_new = not (file or was_there)
+        self.behind_since = time.monotonic()
         self._device = device
         self.files, self.in_file, self.is_read = (file,), start, True
 
@@ -141,7 +149,7 @@ class Replica:
         self.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
         with self.memory:
             if self.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
-                self.fleet.apply(line)
+                self._take_over(line)
         return answers, line.revision
 
     def has_gone(self, revision: int) -> bool:
@@ -172,6 +180,7 @@ class Replica:
         """File and history hold what was committed up to this line; the one who makes it says so too."""
         self.files = (line.file, *self.files[:1])
         self.in_file, self.is_upgraded, self.is_new = line.revision, False, False
+        self.behind_since = time.monotonic()
         if self._device is None:
             self._device = self._path.parent.stat().st_dev
         self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > line.revision]

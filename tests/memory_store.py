@@ -55,6 +55,12 @@ class MemoryStore:
     def journal_size(self) -> int:
         return 0
 
+    def behind_seconds(self) -> float:
+        return 0.0
+
+    def notice(self) -> str:
+        return ""
+
     def begin(self) -> None:
         """There is nothing to read."""
 

@@ -1,5 +1,7 @@
 """GET /health and /ready."""
 
+from typing import NotRequired
+
 from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
@@ -9,9 +11,10 @@ from web.present import json_response
 
 
 class Health(TypedDict):
-    """All is well."""
+    """All is well; or it will do, and a notice says what to see to."""
 
     status: str
+    notice: NotRequired[str]
 
 
 _OK: Health = {"status": "ok"}
@@ -30,6 +33,7 @@ def routes(store: Store) -> Blueprint:
     @describes(Description("Whether the store can be read and written", Health, _OK, statuses=(200, 503), scope=None))
     def ready() -> Response:
         store.check()
-        return json_response(_OK)
+        notice = store.notice()
+        return json_response({**_OK, "notice": notice} if notice else _OK)
 
     return blueprint

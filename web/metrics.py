@@ -157,6 +157,11 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
                 [
                     _family("gitops_build_info", "The version of the service.", [(f'{{version="{VERSION}"}}', 1)]),
                     _family("gitops_store_ready", "1 if the store can be read and written.", [("", is_ready)]),
+                    _family(
+                        "gitops_store_behind_seconds",
+                        "For how long the file has not shown all that was acknowledged.",
+                        [("", int(store.behind_seconds()))],
+                    ),
                     _family("gitops_store_journal_bytes", "The size of the journal.", [("", store.journal_size())]),
                     measured.text(),
                 ],

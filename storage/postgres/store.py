@@ -125,6 +125,12 @@ class PostgresStore:
     def journal_size(self) -> int:
         return 0
 
+    def behind_seconds(self) -> float:
+        return 0.0
+
+    def notice(self) -> str:
+        return ""
+
     def begin(self) -> None:
         self.get("")
 

@@ -18,7 +18,7 @@ import legacy
 import storage
 from config import Settings
 from domain import document
-from storage import Store, json_file, open_store
+from storage import Store, checkpoint, open_store, pace
 from tests.memory_store import MemoryStore
 from tests.process.warm import Program
 from tests.storage.records import ROOT, count, keep_in_journal, note, opened, server, write_the_file, yesterday
@@ -67,7 +67,7 @@ def _count(place: str, times: int, *keys: str) -> None:
 
 def _obey(path: Path) -> None:
     """Do what each line asks, as JSON, and answer each with what was found."""
-    json_file.CHECKPOINT_SHARE = math.inf
+    pace.CHECKPOINT_SHARE = math.inf
     store = opened(path)
     for line in sys.stdin:
         do, argument = json.loads(line)
@@ -214,8 +214,8 @@ PREPARED = {
 
 def set_limits(work: str) -> None:
     """A checkpoint costs nothing, and a journal is long, or not, as the work wants it."""
-    json_file.CHECKPOINT_SHARE = math.inf
-    json_file.JOURNAL_BYTES = -1 if work in ANEW else 1_000_000
+    pace.CHECKPOINT_SHARE = math.inf
+    checkpoint.JOURNAL_BYTES = -1 if work in ANEW else 1_000_000
 
 
 def _die(folder: Path, work: str) -> None:

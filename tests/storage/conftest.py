@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from storage import Store, json_file, open_store
+from storage import Store, open_store, pace
 from tests.memory_store import MemoryStore
 from tests.storage.clocks import Clock, Open
 from tests.storage.records import keep_in_journal, never_version_1, opened
@@ -18,8 +18,8 @@ from tests.storage.records import keep_in_journal, never_version_1, opened
 
 @pytest.fixture(autouse=True)
 def _the_file_is_written_with_each_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_file, "CHECKPOINT_SHARE", math.inf)
-    monkeypatch.setattr(json_file, "SAVED_SECONDS", 100_000)  # nor does who only reads write it a moment later
+    monkeypatch.setattr(pace, "CHECKPOINT_SHARE", math.inf)
+    monkeypatch.setattr(pace, "SAVED_SECONDS", 100_000)  # nor does who only reads write it a moment later
 
 
 @pytest.fixture(params=["memory", "file", "journal", "postgres"])

@@ -42,7 +42,7 @@ def filled(folder: Path) -> Path:
     report(store, "a/x")
     report(store, "a/y")
     store.compact()
-    store._next_write = time.monotonic() + 3_600  # no checkpoint is due
+    store._pace.next = time.monotonic() + 3_600  # no checkpoint is due
     report(store, "a/z", LATER)
     report(store, "b/x", LATER)
     assert store._timer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import json_file
+from storage import pace
 from storage.journal import Journal
 from tests.storage.records import agree, at_once, beside, files, in_file, keep_in_journal, note, opened, told, until
 
@@ -58,7 +58,7 @@ def test_a_file_that_a_dead_process_left_behind_is_brought_up_to_date_by_whoever
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that died is one that never does it; nobody reports any more."""
-    monkeypatch.setattr(json_file, "SAVED_SECONDS", 0.01)
+    monkeypatch.setattr(pace, "SAVED_SECONDS", 0.01)
     dead, other = opened(path), opened(path)
     note(dead, ("a/x", "synced"))
     other.begin()
@@ -125,7 +125,7 @@ def test_a_report_that_is_acknowledged_after_a_backup_came_is_added_to_it(
 def test_a_backup_that_is_put_back_after_a_crash_and_a_start_is_not_undone(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_file, "SAVED_SECONDS", 0.01)
+    monkeypatch.setattr(pace, "SAVED_SECONDS", 0.01)
     store = opened(path)
     note(store, ("a/x", "synced"))
     shutil.copyfile(path, backup := path.with_name("backup"))

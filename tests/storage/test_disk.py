@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Store, json_file, trouble
+from storage import Store, checkpoint, pace, trouble
 from storage.history import HistoryFile
 from storage.journal import Journal
 from tests.memory_store import snapshot_of
@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_written_holds_up_no_report_and_is_written_by_itse
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     """The journal has room still: the report is safe in it, acknowledged, and the log says what is the matter."""
-    monkeypatch.setattr(json_file, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(pace, "RETRY_SECONDS", 0.02)
     path = tmp_path / "status.json"
     store = opened(path)
     note(store, ("a/x", "synced"))
@@ -154,9 +154,9 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, step: str, is_full: threading.Event
     where: Any
     where, name = {
         "history": (HistoryFile, "append"),
-        "temporary": (json_file, "write_synced"),
+        "temporary": (checkpoint, "write_synced"),
         "announcement": (Journal, "append"),
-        "rename": (json_file, "rename_synced"),
+        "rename": (checkpoint, "rename_synced"),
     }[step]
     original = getattr(where, name)
 
@@ -174,7 +174,7 @@ def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(
     disk: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
 ) -> None:
     """Where it is full, in the journal, the history or the file, is left to chance; checks come in between."""
-    monkeypatch.setattr(json_file, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(pace, "RETRY_SECONDS", 0.001)
     path = disk / "status.json"
     store, acknowledged, refused = opened(path), list[str](), 0
     while refused < 3:

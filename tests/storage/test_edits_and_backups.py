@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from storage import Decision, Snapshot, json_file
+from storage import Decision, Snapshot, checkpoint
 from storage.files import write_synced
 from storage.json_file import JsonFileStore
 from tests.storage.records import (
@@ -145,7 +145,7 @@ def test_an_edit_while_the_file_is_written_is_kept_also_when_a_reader_took_it_ov
     reader = threading.Thread(target=lambda: shown.append(store.snapshot()), daemon=True)
     shown = list[Snapshot]()
 
-    monkeypatch.setattr(json_file, "write_synced", edited_meanwhile)
+    monkeypatch.setattr(checkpoint, "write_synced", edited_meanwhile)
     note(store, ("b/x", "synced"))
     reader.join()
     assert shown[0].records["a/x"]["branch"] == "by hand"
@@ -213,7 +213,7 @@ def test_a_copy_made_in_any_order_while_commits_go_on_opens_and_tells_each_entry
 ) -> None:
     """With the journal before the file and the history, it holds all that was acknowledged before the copy began."""
     for journal_bytes in (-1, 1_000_000):
-        monkeypatch.setattr(json_file, "JOURNAL_BYTES", journal_bytes)
+        monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", journal_bytes)
         source = tmp_path / f"source {journal_bytes}" / "status.json"
         copy = tmp_path / f"copy {journal_bytes}" / "status.json"
         copy.parent.mkdir()

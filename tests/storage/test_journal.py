@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import json_file, replica
+from storage import checkpoint, json_file, pace, replica
 from storage.files import read_signed
 from storage.history import HistoryFile
 from tests.storage.records import agree, beside, files, in_file, keep_in_journal, note, opened, put, server, told, until
@@ -32,8 +32,8 @@ def test_what_is_in_the_journal_only_is_read_by_all_and_the_file_stays(path: Pat
 
 def test_the_file_is_written_by_itself_when_its_time_has_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not with each commit, if that would take more of the time than its share."""
-    monkeypatch.setattr(json_file, "SAVED_SECONDS", 0.0)
-    monkeypatch.setattr(json_file, "CHECKPOINT_SHARE", 0.01)
+    monkeypatch.setattr(pace, "SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "CHECKPOINT_SHARE", 0.01)
     store = opened(path)
     put(store, server("a/x"))
     written = 0
@@ -57,7 +57,7 @@ def test_a_commit_costs_what_it_changes_and_not_the_fleet(path: Path) -> None:
 def test_a_long_journal_is_started_anew_and_whoever_follows_it_misses_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 5_000)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 5_000)
     store, often, rarely = opened(path), opened(path), opened(path)
     sizes, loads = set[bool](), list[int]()
     for number in range(30):
@@ -74,7 +74,7 @@ def test_a_long_journal_is_started_anew_and_whoever_follows_it_misses_nothing(
 
 def test_who_follows_the_journal_reads_the_file_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints of ours are announced, also where the journal is started anew."""
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 3_000)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 3_000)
     store, other, reads = opened(path), opened(path), list[Path]()
     put(store, server("a/x"))
     other.snapshot()
@@ -156,11 +156,11 @@ def test_closing_a_store_that_nobody_used_touches_nothing(path: Path) -> None:
 def test_a_late_checkpoint_that_cannot_get_the_lock_is_tried_again(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(json_file, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(pace, "RETRY_SECONDS", 0.01)
     store, tries = opened(path), list[int]()
     note(store, ("a/x", "synced"))
     assert isinstance(store, json_file.JsonFileStore)
-    store._next_write = time.monotonic() + 0.05
+    store._pace.next = time.monotonic() + 0.05
     locked = store._locked
 
     def lock_later() -> Any:
@@ -178,7 +178,7 @@ def test_a_late_checkpoint_that_cannot_get_the_lock_is_tried_again(
 
 
 def test_heartbeats_let_no_file_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 3_000)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 3_000)
     store, sizes = opened(path), set[int]()
     note(store, ("a/x", "synced"))
     before = path.stat().st_size, beside(path, "history").stat().st_size

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Decision, json_file
+from storage import Decision, checkpoint, pace
 from tests.storage.child import PREPARED, V1_BYTES, WORK, assert_steps, set_limits, v1_store
 from tests.storage.records import at_once, files, keep_in_journal, note, opened, put, server
 from tests.storage.watched_disk import Disk
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put back what a work sets."""
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 1_000_000)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 1_000_000)
 
 
 COMMIT = ["sync journal"]
@@ -107,8 +107,8 @@ def test_whichever_call_fails_what_is_acknowledged_stays_and_the_rest_never_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, is_lasting: bool
 ) -> None:
     """A disk that answers one call with an error, or all of a time; other processes read all along."""
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", -1 if work == "in the file" else 1_000_000)
-    monkeypatch.setattr(json_file, "RETRY_SECONDS", 100.0)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", -1 if work == "in the file" else 1_000_000)
+    monkeypatch.setattr(pace, "RETRY_SECONDS", 100.0)
     failed = 0
     for number in itertools.count():
         path = tmp_path / str(number) / "status.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Unavailable
-from storage import Changes, Decision, json_file, lock
+from storage import Changes, Decision, checkpoint, lock
 from tests.storage.child import HOLDER, waiting_for_a_line
 from tests.storage.records import at_once, count, counted, keep_in_journal, opened, put, server
 
@@ -24,7 +24,7 @@ def test_processes_that_change_at_once_lose_no_update_and_each_others_records_ne
     path: Path, monkeypatch: pytest.MonkeyPatch, journal_bytes: int, waits: bool
 ) -> None:
     """Two others count, and two threads of ours."""
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", journal_bytes)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", journal_bytes)
     child, store = ("-m", "tests.storage.child", "count", str(path), "100"), opened(path)
     if waits:
         keep_in_journal(store)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from domain.server import STATUSES
-from storage import Changes, Decision, Store, json_file
+from storage import Changes, Decision, Store, checkpoint
 from tests.memory_store import MemoryStore
 from tests.postgres import fresh_schema
 from tests.process.warm import Program
@@ -138,7 +138,7 @@ class FileStores(Stores):
     @rule(length=st.sampled_from([-1, 1_000, 1_000_000]))
     def start_the_journal_anew_sooner_or_later(self, length: int) -> None:
         """From now on, in this process."""
-        json_file.JOURNAL_BYTES = length
+        checkpoint.JOURNAL_BYTES = length
 
     @rule(order=st.permutations(["", ".journal", ".history"]))
     def restore_from_a_copy(self, order: list[str]) -> None:
@@ -167,7 +167,7 @@ class DatabaseStores(Stores):
 @pytest.fixture
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Another process, which opens what it is told to."""
-    monkeypatch.setattr(json_file, "JOURNAL_BYTES", 1_000_000)
+    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 1_000_000)
     pipe = subprocess.PIPE
     child = [sys.executable, "-m", "tests.storage.child", "obey", str(tmp_path / "status.json")]
     with Program(child, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
