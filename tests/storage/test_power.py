@@ -75,9 +75,9 @@ def test_after_a_power_cut_at_any_call_all_that_was_acknowledged_is_there_once(
 ) -> None:
     set_limits(work)
     WORK[work].prepared(path)
-    disk = Disk(path, monkeypatch)
-    WORK[work].done(path, disk.acknowledge)
-    monkeypatch.undo()
+    with monkeypatch.context() as watched:
+        disk = Disk(path, watched)
+        WORK[work].done(path, disk.acknowledge)
     seen = 0
     for moment, left in disk.left():
         found = assert_steps(opened(left), prepared + moment.acknowledged)
@@ -90,9 +90,9 @@ def test_after_a_power_cut_a_version_1_file_or_what_became_of_it_is_there(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_bytes(V1_BYTES)
-    disk = Disk(path, monkeypatch)
-    expected = v1_store(path).snapshot()
-    monkeypatch.undo()
+    with monkeypatch.context() as watched:
+        disk = Disk(path, watched)
+        expected = v1_store(path).snapshot()
     for _moment, left in disk.left():
         assert v1_store(left).snapshot() == expected
         assert left.with_name("status.v1.json").read_bytes() == V1_BYTES
