@@ -28,7 +28,7 @@ lint: $(VENV)/dev.done ## check style and types
 
 requirements: $(VENV)/dev.done ## note versions and hashes of all that the requirements*.in bring
 	for list in requirements requirements-postgres requirements-dev; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command "make requirements" --output-file $$list.txt $$list.in >/dev/null || exit; \
 	done
 

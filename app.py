@@ -43,6 +43,7 @@ from web import (
 )
 from web.access import Guard
 from web.address import BehindProxies
+from web.measured import Measured
 
 AGENT = Path(__file__).with_name("dist") / "gitops-agent.pyz"  # by `make agent`
 
@@ -74,7 +75,7 @@ def create_app(
         with closing(kept.store), closing(kept.tokens):
             yield kept
 
-    measured = metrics.Measured()
+    measured = Measured()
     if store is None:
         store = open_store(
             settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed, clock
@@ -115,7 +116,8 @@ def create_app(
         app.register_blueprint(blueprint)
     if settings.legacy_auth != "off":
         app.register_blueprint(legacy.routes(store, guard, settings, now))
-    app.extensions["begin"] = partial(_begin, store)  # by gunicorn.conf.py, and not by a command
+    app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
+    app.extensions["begin"] = partial(_begin, store)
     app.cli.add_command(cli.token_commands(access, opened, clock))
     app.cli.add_command(cli.store_commands(opened))
     return app

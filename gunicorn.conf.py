@@ -3,14 +3,12 @@
 import contextlib
 import ctypes
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from typing import Any
 
 from config import ConfigError, Settings
-from web import logs
+from web import counters, logs
 
 M_ARENA_MAX = -8  # malloc.h of glibc
 
@@ -52,41 +50,39 @@ logconfig_dict = logs.configuration(settings.log_format, settings.access_log)
 
 
 def on_starting(server: Any) -> None:
-    """Make the folder by which the workers add up what they measure: a file or two each, also of one that has died.
+    """Make the memory in which the workers count.
 
-    Here and not above, as this file is read again at a reload, and the sums go on then. No worker has run yet, and
-    the library that measures decides by this variable when it is imported.
+    Here and not above, as this file is read again at a reload, and the sums go on then. The next start counts from 0.
     """
-    folder = tempfile.mkdtemp(prefix="gitops-status-")
-    os.chown(folder, server.cfg.uid, server.cfg.gid)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    server.counters = counters.shared_memory()
     if settings.auth == "open":
         server.log.warning("STATUS_AUTH=open: whoever reaches this port may read, report and delete without a token.")
 
 
-def on_exit(_server: Any) -> None:
-    """Take the folder away; the next start counts from 0."""
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
-
-
 def pre_fork(server: Any, worker: Any) -> None:
-    """Choose a core for the worker, one that the fewest others have.
+    """Choose a part of the counters for the worker, that no other has, and a core, that the fewest others have.
 
     Its threads take turns anyway, as one of them holds the interpreter's lock. On one core that lock changes hands
     cheaply; from core to core it costs a third of the throughput (docs/PERFORMANCE.md).
     """
+    worker.part = counters.free_part(other.part for other in server.WORKERS.values())
     taken = [other.core for other in server.WORKERS.values()]
     worker.core = min(sorted(os.sched_getaffinity(0)), key=taken.count)
 
 
-def post_fork(_server: Any, worker: Any) -> None:
+def post_fork(server: Any, worker: Any) -> None:
     """Stay on that core, with one heap: glibc gives each thread its own, and in each a fleet leaves its holes."""
+    worker.counts = counters.Counts(server.counters, worker.part)
     os.sched_setaffinity(0, {worker.core})
     with contextlib.suppress(AttributeError):  # another C library has no such thing
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Read the store at once, beside the first requests: what an earlier worker left behind is brought up to date
-    without a report. A million servers take longer than gunicorn waits for a worker that says nothing."""
-    threading.Thread(target=worker.wsgi.extensions["begin"], daemon=True).start()
+    """Count in that part, and read the store at once, beside the first requests: what an earlier worker left behind is
+    brought up to date without a report. A million servers take longer than gunicorn waits for a worker that says
+    nothing."""
+    extensions = worker.wsgi.extensions
+    if "begin" in extensions:  # else it is another application than ours, as in bench/peers.py
+        extensions["measured"].count_in(worker.counts)
+        threading.Thread(target=extensions["begin"], daemon=True).start()

@@ -55,7 +55,6 @@ def _gunicorn(
     """An application under the service's own gunicorn settings, without a line a request."""
     port = free_port()
     environment = {"STATUS_STORE": str(store), "STATUS_ACCESS_LOG": "off", "WEB_CONCURRENCY": str(WORKERS)}
-    environment["TMPDIR"] = str(store.parent)  # a service that is killed leaves its counters
     environment |= settings or {}
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
     return _running(command, f"http://127.0.0.1:{port}", ready, environment)

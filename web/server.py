@@ -8,6 +8,7 @@ long or its length unknown, is read by threads of its own.
 
 import contextlib
 import math
+import os
 import re
 import selectors
 import socket
@@ -21,7 +22,9 @@ from typing import Any
 
 from gunicorn import http, util
 from gunicorn.http import errors, wsgi
+from gunicorn.workers import base
 from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.workertmp import WorkerTmp
 
 from web.headers import OF_AN_ERROR, OF_EVERY_ANSWER
 from web.present import json_bytes
@@ -60,7 +63,21 @@ ENCODE = (
     "With curl: curl -G --data-urlencode 'updated_by=Jürgen' URL."
 )
 
-wsgi.SERVER = SERVER  # gunicorn names itself in each answer, and has no setting for it
+
+class Pulse(WorkerTmp):  # type: ignore[misc]  # gunicorn has no types
+    """By which the master sees that a worker lives: the times of a file, which is in memory and has no name.
+
+    Gunicorn makes one in the temporary folder for each worker, and ends if that is full or gone.
+    """
+
+    def __init__(self, cfg: Any) -> None:
+        self._tmp = os.fdopen(os.memfd_create("worker"), "wb", buffering=0)
+        os.fchown(self._tmp.fileno(), cfg.uid, cfg.gid)
+
+
+# Gunicorn has a setting for neither: it names itself in each answer.
+wsgi.SERVER = SERVER
+base.WorkerTmp = Pulse
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -107,7 +107,6 @@ def running(
         "PATH": os.environ["PATH"],
         "STATUS_STORE": str(store),
         "WEB_CONCURRENCY": str(workers),
-        "TMPDIR": str(folder),  # a service that is killed leaves its counters
         **(environment or {}),
     }
     with log.open("ab") as output:

@@ -20,7 +20,7 @@ def said_of(address: str, folder: Path, until: str) -> str:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--bind", address],
-            cwd=ROOT, env={"PATH": os.environ["PATH"], "STATUS_STORE": str(store), "TMPDIR": str(folder)},
+            cwd=ROOT, env={"PATH": os.environ["PATH"], "STATUS_STORE": str(store)},
             stdout=output, stderr=output,
         )  # fmt: skip
     try:

@@ -20,8 +20,7 @@ from typing import Any
 
 NURSERY = Path(__file__).with_name("nursery.py")
 ROOT = NURSERY.parents[2]
-# What each loads before it is a program, and what a library does at its first use. Not prometheus-client, which looks at
-# the environment when it is loaded.
+# What each loads before it is a program, and what a library does at its first use.
 DOMAIN = ", ".join(
     ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted((ROOT / "domain").rglob("[a-z]*.py"))
 )
