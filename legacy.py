@@ -35,7 +35,7 @@ from storage import Store
 from web.access import Guard
 from web.openapi import Description, describes
 from web.present import json_response
-from web.requests import read_body
+from web.requests import read_body, turn
 
 Clock = Callable[[], float]
 
@@ -106,7 +106,9 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
         )
     )
     def post_legacy_status() -> Response:
-        report = read_report(_object(parse_json(read_body(settings.max_body))), settings)
+        body = read_body(settings.max_body)
+        with turn(body):
+            report = read_report(_object(parse_json(body)), settings)
         g.server, g.reports = report.key, 1
         actor = guard.admit([report])
         return json_response(v1_shape(operations.report(store, now(), [report], actor).servers[0]))

@@ -16,7 +16,7 @@ from storage import Store
 from web.access import Guard
 from web.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
 from web.present import FullRecord, full, json_response
-from web.requests import read_report_body
+from web.requests import read_report_body, turn
 
 MAX_NAMED = 50
 MAX_NAME = 80
@@ -34,8 +34,12 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
     notices = _Notices()
 
     def stored(source: Literal["pipeline", "cron"]) -> Response:
-        body, moment = read_report_body(settings.max_body), now()
-        given = read_reports(source, body, moment.now)
+        body = read_report_body(settings.max_body)
+        with turn(body):
+            moment = now()
+            return answer(read_reports(source, body, moment.now), moment)
+
+    def answer(given: Reports, moment: Moment) -> Response:
         g.server = _key(given)
         actor = guard.admit(given.reports)
         reported = operations.report(store, moment, given.reports, actor)

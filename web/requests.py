@@ -1,13 +1,23 @@
-"""A request: when it began, and its body within its limit."""
+"""A request: when it began, its body within its limit, and the turn of a long one."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 
 from flask import Flask, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
+from domain.errors import Unavailable
+
 ARRAY_FACTOR = 8
+LONG = 65_536  # bytes
+LONG_AT_ONCE = 2
+SECONDS_FOR_A_TURN = 30
 FORM = "application/x-www-form-urlencoded"
+
+_turns = BoundedSemaphore(LONG_AT_ONCE)
 
 
 def register(app: Flask) -> None:
@@ -57,6 +67,24 @@ def read_report_body(limit: int) -> bytes:
     if len(body) > limit and not body.lstrip().startswith(b"["):
         raise _too_large(limit)
     return body
+
+
+@contextmanager
+def turn(body: bytes, seconds: float = SECONDS_FOR_A_TURN) -> Iterator[None]:
+    """Work with a body; with a long one, once it is its turn in this process. Raises Unavailable if that never comes.
+
+    Taken apart, a body needs up to 25 times its room, and the threads share one interpreter: more at once would take as
+    long, and memory for each.
+    """
+    if len(body) <= LONG:
+        yield
+        return
+    if not _turns.acquire(timeout=seconds):
+        raise Unavailable("Many long bodies wait to be read here; send this one again later, or in shorter arrays.")
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 def _too_large(limit: int) -> RequestEntityTooLarge:

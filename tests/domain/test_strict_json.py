@@ -1,6 +1,7 @@
 """The bytes of a body become the value that they say, or an Invalid."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
-from domain.strict_json import MAX_DEPTH, parse_json
+from domain.strict_json import MAX_DEPTH, MAX_PARTS, parse_json
 
 _numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 _texts = st.text(st.characters(codec="utf-8"))
@@ -70,3 +71,21 @@ def test_a_key_that_stands_twice_is_refused_at_any_depth(pairs: list[tuple[str, 
     else:
         with pytest.raises(Invalid, match="stands twice"):
             parse_json(body)
+
+
+@pytest.mark.parametrize("part", ["{}", "[]", '{"":[]}', '"\\\\",{}', '"\\"",[]', '"{",{}'])
+def test_what_is_all_brackets_is_refused_before_any_of_it_is_made(part: str) -> None:
+    body = b"[%b]" % b",".join([part.encode()] * (MAX_PARTS + 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Invalid, match="more than 200,000 objects, arrays and names"):
+            parse_json(body)
+        assert tracemalloc.get_traced_memory()[1] < (20 if '"' in part else 1) * len(body)
+    finally:
+        tracemalloc.stop()
+
+
+def test_as_many_parts_as_a_thousand_full_reports_have_are_read_and_those_in_a_text_do_not_count() -> None:
+    report = {**{f"name-{number}": "x" for number in range(120)}, "files": ["a"], "message": "{[:" * 40}
+    body = json.dumps([report] * 1_000).encode()
+    assert len(parse_json(body)) == 1_000
