@@ -202,11 +202,11 @@ def read_reports(source: Literal["pipeline", "cron"], body: bytes, now: int) -> 
 
     A length back from now counts from `now`, in epoch seconds.
     """
-    value = parse_json(body)
+    value = parse_json(body, MAX_REPORTS)
     is_array = isinstance(value, list)
     elements = value if is_array else [value]
-    if not 1 <= len(elements) <= MAX_REPORTS:
-        raise Invalid(f"An array holds 1 to {MAX_REPORTS:,} reports; this one holds {len(elements):,}.")
+    if not elements:
+        raise Invalid("The array is empty; send 1 to 1,000 reports.")
     read = _read_pipeline if source == "pipeline" else _read_cron
     reports, problems = [], dict[str, str]()
     ignored = dict[str, str | None]()  # each name that is no field, with the one that it seems to mean

@@ -1,6 +1,7 @@
 """The bytes of a body -> the value that strict JSON says (API.md, section 7)."""
 
 import json
+import math
 from typing import Any
 
 import orjson
@@ -12,8 +13,8 @@ MAX_PARTS = 200_000  # objects, arrays and names: 1,000 reports with all their f
 MAX_SHOWN = 80  # characters of a name that is wrong
 
 
-def parse_json(body: bytes) -> Any:
-    """The value of a strict JSON text (RFC 8259). Raises Invalid.
+def parse_json(body: bytes, most: float = math.inf) -> Any:
+    """The value of a strict JSON text (RFC 8259); if it is an array, one of at most `most` elements. Raises Invalid.
 
     orjson refuses what is not UTF-8, NaN and lone surrogates, but lets a key stand twice; only that is looked
     for in a second pass.
@@ -26,6 +27,8 @@ def parse_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Invalid(f"The body is not strict JSON in UTF-8: {error}.") from None
+    if isinstance(value, list) and len(value) > most:
+        raise Invalid(f"An array holds at most {most:,} elements here; this one holds {len(value):,}.")
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise Invalid(f"The body nests deeper than {MAX_DEPTH} levels.")
     _SECOND_PASS.decode(body.decode())
