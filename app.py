@@ -32,6 +32,7 @@ from web import (
     history,
     logs,
     metrics,
+    origin,
     pages,
     reports,
     requests,
@@ -94,6 +95,7 @@ def create_app(
     errors.register(app)
     headers.register(app)
     requests.register(app)
+    origin.register(app, settings)
     guard.register(app)
     measured.register(app)
     if settings.access_log == "on":

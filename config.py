@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
 )
@@ -62,6 +63,8 @@ def _listed(text: Any) -> Any:
 
 
 _Networks = Annotated[tuple[Network, ...], BeforeValidator(_listed)]
+_Host = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9_.-]{1,253}$")]
+_Hosts = Annotated[tuple[_Host, ...], BeforeValidator(_listed)]
 _Secret = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
@@ -111,6 +114,9 @@ class Settings(BaseModel):
     )
     admin_token_file: Annotated[_Secret | None, BeforeValidator(_content)] = Field(
         None, description="A file that holds that token, instead."
+    )
+    hosts: _Hosts = Field(
+        (), description="Names that the service has where nobody needs a token, such as `status.example.com`."
     )
     legacy_auth: Literal["open", "token", "off"] = Field(
         "open", description="`/api/status`: `open` to all, with a `token` as elsewhere, or `off`."

@@ -34,6 +34,12 @@ class Unavailable(StatusError):
     code = "unavailable"
 
 
+class Misdirected(StatusError):
+    """The request asks for a host that this service is not known as."""
+
+    code = "misdirected"
+
+
 class Unauthorized(StatusError):
     """A token is missing or not valid. Why it is not valid is said to nobody."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, request
 
@@ -18,16 +18,13 @@ from domain.report import Report
 from domain.tokens import ANYBODY, Rights
 from web.html import is_for_eyes
 from web.openapi import Description, description_of
+from web.origin import need_own_page
 
 MAX_HEADERS = 16_384  # characters of both; what is longer is not even taken apart
 MAX_WRONG = 20  # wrong tokens a minute from an address
 MAX_COUNTED = 10_000  # addresses, or tokens, that are counted by themselves
 
 MISSING = "This needs a token; send it as Authorization: Bearer TOKEN, or as X-API-Key: TOKEN."
-OTHER_PAGE = (
-    "A browser may change something only from a page of this service; a program sends its token as Authorization: "
-    "Bearer TOKEN."
-)
 SESSION = "gitops_status_session"  # the cookie
 # A report names its groups in its body: who reads that asks Guard.admit.
 _IN_BODY = ("pipeline", "cron")
@@ -176,16 +173,6 @@ def _in_cookie() -> str:
     if text and request.method not in ("GET", "HEAD"):
         need_own_page()
     return text
-
-
-def need_own_page() -> None:
-    """Raise Forbidden unless the browser says that a page of this service asks.
-
-    Over plain http, but from its own machine, a browser sends no Sec-Fetch-Site; then it is the Origin that counts.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site != "same-origin" and (site or urlsplit(request.headers.get("Origin", "")).netloc != request.host):
-        raise Forbidden(OTHER_PAGE)
 
 
 def _to_login() -> Response:

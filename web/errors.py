@@ -19,6 +19,7 @@ STATUS = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.Misdirected: 421,
     errors.TooMany: 429,
     errors.Unavailable: 503,
 }

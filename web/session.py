@@ -13,10 +13,11 @@ from config import Settings
 from domain.errors import Forbidden, StatusError, Unauthorized
 from domain.freshness import Moment
 from domain.tokens import Narrowing, Rights, read_narrowing
-from web.access import SESSION, Guard, need_own_page
+from web.access import SESSION, Guard
 from web.errors import STATUS
 from web.html import PAGE_MEDIA, page, page_response
 from web.openapi import Description, describes
+from web.origin import need_own_page
 from web.present import private_json
 from web.requests import FORM, read_body, read_json_body
 
