@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any, Dict, List
 
+from agent import filters
 from agent.commit import Commit
 from agent.config import Config, Target
 from agent.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, place
@@ -83,7 +84,10 @@ class _Check:
                 self._look(name, expected)
             self._look_for_extra()
             for clone in expectations.clones:
+                kept = [path for path in clone.filtered if clone.prefix + path not in self._drifted]
                 self._excuse(clone, folder)
+                self._accuse(clone, kept, folder)
+            self._problems += filters.problems(expectations.raw)
             rest = Memory(self._folder).rest
             if rest and not self._drifted:  # the files may be those of a commit that was never made
                 self._problems.append(rest)
@@ -135,6 +139,13 @@ class _Check:
             for path in commit.left_out_of_clone():
                 if drifted.get(path) == [MISSING]:
                     del self._drifted[prefix + path]
+
+    def _accuse(self, clone: Clone, kept: List[str], folder: str) -> None:
+        """Files that are as git keeps them may be none that it checks out: a filter that came later changes them."""
+        for path, made in clone.commit.checked_out(kept, folder).items():
+            wanted = self._expected[clone.prefix + path].wanted
+            if file_id(made, wanted.id) != file_id(wanted.path, wanted.id):
+                self._drifted[clone.prefix + path] = [DIFFERS]
 
     def _end(self) -> int:
         """Report, remember and say what was found."""

@@ -1,15 +1,15 @@
 """What a commit says should be there."""
 
 import os
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Union
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Union
 
 from agent.files import make_folder
-from agent.git import Repository
+from agent.filters import filters, missing
+from agent.git import Repository, portions
 from agent.submodules import inside, problem
 
 LINK, SUBMODULE = "120000", "160000"
 PLAIN = {(b"eol", b"lf"), (b"filter", b"set"), (b"working-tree-encoding", b"set")}  # nothing is done for these
-PORTION = 100_000  # bytes of names in one command
 
 
 class Entry(NamedTuple):
@@ -57,6 +57,21 @@ class Commit:
                 if value not in (b"unspecified", b"unset") and (name, value) not in PLAIN:
                     found.add(os.fsdecode(path))
         return found
+
+    def filters(self, scratch: str) -> Dict[str, str]:
+        """The filter that each file asks for, by path, by this commit's attributes."""
+        nothing = os.path.join(scratch, "nothing")  # where there are files, their attributes go first
+        make_folder(nothing)
+        git_dir = os.fsdecode(self._repository.git("rev-parse", "--absolute-git-dir")[:-1])
+        asked = filters(
+            self._repository.at(nothing), dict(self._index(scratch), GIT_DIR=git_dir, GIT_WORK_TREE=nothing)
+        )
+        prefix = self._prefix() if asked else ""
+        return {path[len(prefix) :]: name for path, name in asked.items() if path.startswith(prefix)}
+
+    def raw(self, asked: Mapping[str, str]) -> Dict[str, str]:
+        """Those of these files whose filter nobody set up here."""
+        return missing(self._repository, asked)
 
     def checked_out(self, paths: Sequence[str], scratch: str) -> Dict[str, str]:
         """Write files below a folder of ours as git checks them out, by this commit's attributes; gives where."""
@@ -107,16 +122,3 @@ class Commit:
     def _prefix(self) -> str:
         """The folder of the clone in its repository, with a slash, empty for the top."""
         return os.fsdecode(self._repository.git("rev-parse", "--show-prefix")[:-1])
-
-
-def portions(paths: Sequence[str]) -> Iterator[List[str]]:
-    """The paths in portions that fit a command line."""
-    some, size = [], 0  # type: List[str], int
-    for path in paths:
-        some.append(path)
-        size += len(os.fsencode(path)) + 1
-        if size > PORTION:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some

@@ -5,11 +5,12 @@ import time
 from itertools import islice
 from typing import Any, Dict, List, Optional, Sequence
 
-from agent import checksums, edits, submodules
+from agent import checksums, edits, filters, submodules
 from agent.checksums import Plan
 from agent.config import Check, Config, Target
 from agent.errors import FAILED, OK, AgentError, GitError, in_words
 from agent.git import Repository
+from agent.globs import fitting
 from agent.health import failing_checks, failing_hooks
 from agent.log import Log
 from agent.moves import Moves
@@ -34,6 +35,7 @@ class Deployment:
         self._problems: List[str] = []
         self._validation, self._message = "skipped", ""
         self._has_updated = False
+        self._raw: List[str] = []  # sentences about files that nobody has seen as they should be
 
     def run(self) -> int:
         """Do it all; gives the exit status."""
@@ -81,7 +83,7 @@ class Deployment:
         plan = checksums.plan(self._target, memory.undone, memory.good)
         if plan.last and plan.is_to_save:
             checksums.save(self._target, plan.last)
-        self._name_what_does_not_count()
+        self._look_at_files()
         old = self._old(memory, before if plan.last else "")
         told = memory.report
         if memory.held:
@@ -110,11 +112,19 @@ class Deployment:
             forget_drift(self._folder)
         return self._with_drift(memory.report)
 
-    def _name_what_does_not_count(self) -> None:
+    def _look_at_files(self) -> None:
+        """Name what does not count, and what is not as it should be though git takes it for that."""
         names = checksums.untracked(self._target)
         if names:
             self._log.warning(f"Git does not have these, so no change of them counts: {listed(names)}.")
         for problem in checksums.unread(self._target):
+            self._log.warning(problem)
+        files = self._target.files
+        raw = (submodules if self._target.submodules and not files else filters).raw(self._repository)
+        if files:  # then only these are compared
+            raw = {path: raw[path] for rule in files for path in fitting(rule.source, raw)}
+        self._raw = filters.problems(raw)
+        for problem in self._raw:
             self._log.warning(problem)
 
     def _why_nothing(self, old: str, commit: str) -> str:
@@ -227,15 +237,20 @@ class Deployment:
         if report["status"] != "synced":
             return report
         drift = load_drift(self._folder)
+        message = report["validation_message"]
         if drift is None:
             look = submodules.edited if self._target.submodules else edits.edited
             edited = [shown(name) for name in look(self._repository)]
-            if not edited:
-                return report
-            self._log.warning("Edited by hand, so this is not what git says: {}.".format(", ".join(edited)))
-            drift = Drift("out_of_sync", edited)
+            if edited:
+                self._log.warning("Edited by hand, so this is not what git says: {}.".format(", ".join(edited)))
+                drift = Drift("out_of_sync", edited)
+        if self._raw and (drift is None or drift.status == "synced"):
+            drift = Drift("unknown")
+            message = " ".join([message, *self._raw])
+        if drift is None:
+            return report
         files = report["changed_files"] if drift.changed_files is None else drift.changed_files
-        return dict(report, status=drift.status, changed_files=files)
+        return dict(report, status=drift.status, changed_files=files, validation_message=message)
 
     def _report(self, status: str, validation: str, message: str, files: Sequence[str] = ()) -> Dict[str, Any]:
         """What is said of a run; without what git knows where git itself fails."""

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Callable, Iterator, List, Optional, Tuple
 
+from agent import filters, submodules
 from agent.config import Config, Target, make_target
 from agent.delivery import REFUSED, Service
 from agent.edits import edited
@@ -88,6 +89,8 @@ def _of_repository(target: Target, is_deployed: bool, memory: Memory) -> Iterato
     if not unreachable:
         yield "Its history", _problem(lambda: _history(git, target.ref))
     yield "Its files", memory.rest if memory.move else _problem(lambda: _edits(git))
+    raw = submodules.raw if target.submodules else filters.raw
+    yield "Its filters", _problem(lambda: "\n".join(filters.problems(raw(git))))
     yield "Its .gitignore", _problem(lambda: _ignored(git))
     for name in ["gitopsAll", *map(make_target, target.services)]:
         yield f"Its make {name}", _problem(partial(_makes, target, name))

@@ -27,6 +27,7 @@ class Clone(NamedTuple):
     prefix: str
     commit: Commit
     paths: List[str]
+    filtered: List[str]  # those that a filter changes when git checks them out
 
 
 class Expectations:
@@ -42,10 +43,12 @@ class Expectations:
         self.drifted: Dict[str, str] = {}
         self.left_out: List[str] = []
         self.clones: List[Clone] = []
+        self.raw: Dict[str, str] = {}  # which filter is missing here, by the name in git
         self._target = target
         self._commit = commit
         self._scratch = scratch
         self._export = ""
+        self._raw: Dict[str, str] = {}
         self._entries: Dict[str, Entry] = {}
         if not target.files:
             self._take_clone("", commit)
@@ -53,6 +56,7 @@ class Expectations:
         entries = commit.entries()
         self.left_out = [entry.path for entry in entries if entry.mode == SUBMODULE]
         self._entries = {entry.path: entry for entry in entries if entry.mode != SUBMODULE}
+        self._raw = commit.raw(commit.filters(scratch))
         for rule in target.files:
             self._take(rule)
 
@@ -65,7 +69,13 @@ class Expectations:
 
     def _take_clone(self, prefix: str, commit: Commit) -> None:
         entries = commit.entries()
-        self.clones.append(Clone(prefix, commit, [entry.path for entry in entries]))
+        asked = commit.filters(self._scratch)
+        raw = commit.raw(asked)
+        folder = os.path.join(self._target.deployment_repo, prefix)
+        there = [path for path in raw if os.path.lexists(os.path.join(folder, path))]
+        self.raw.update({prefix + path: raw[path] for path in there})
+        filtered = [path for path in asked if path not in raw]
+        self.clones.append(Clone(prefix, commit, [entry.path for entry in entries], filtered))
         keeps_modes = commit.clone_keeps_modes()
         for entry in entries:
             path = prefix + entry.path
@@ -103,6 +113,7 @@ class Expectations:
                 f"The source {rule.source} fits {len(paths)} files, and the target {rule.target} is one: "
                 "a folder ends with a slash."
             )
+        self.raw.update({path: self._raw[path] for path in paths if path in self._raw})
         files = [path for path in paths if self._entries[path].mode != LINK]
         converted = self._commit.converted(files, self._scratch)
         made = self._commit.checked_out([path for path in files if path in converted], self._scratch)

@@ -4,7 +4,7 @@ import copy
 import os
 import re
 import shlex
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from agent import locks
 from agent.config import Target
@@ -19,6 +19,7 @@ COMMIT = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\Z")
 COMPLEX = re.compile(r"[;|&<>()`#\n]")  # in a command of the shell, of which nobody knows what stands at its end
 LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}  # for names that may hold a star
 LOCAL_SECONDS = 60
+PORTION = 100_000  # bytes of names in one command
 NO_BRANCH = "is on no branch that the remote has."
 LEAVE_THEM = "They were made here or forced away there: git reset --keep @{upstream} leaves them."
 
@@ -36,9 +37,15 @@ class Repository:
         self._warn = warn
         self._name = ""  # the full name of the config's ref at the remote, once it was asked
 
+    def at(self, folder: str) -> "Repository":
+        """The same for another folder."""
+        other = copy.copy(self)
+        other.folder = folder
+        return other
+
     def whole(self) -> "Repository":
         """The same clone from its top, where its folder is one of a bigger repository."""
-        return self._at(os.path.realpath(os.fsdecode(self.git("rev-parse", "--show-toplevel")[:-1])))
+        return self.at(os.path.realpath(os.fsdecode(self.git("rev-parse", "--show-toplevel")[:-1])))
 
     def from_here(self, names: Sequence[str]) -> List[str]:
         """What files are called here whose names begin at the top, sorted."""
@@ -47,7 +54,7 @@ class Repository:
 
     def inside(self, path: str) -> "Repository":
         """The clone that a submodule is."""
-        return self._at(os.path.join(self.folder, path))
+        return self.at(os.path.join(self.folder, path))
 
     def update_submodules(self, paths: Sequence[str]) -> None:
         """Check out the recorded commits of submodules. Their urls are those of .gitmodules, which may have changed."""
@@ -230,10 +237,10 @@ class Repository:
         """What git's config says, wherever the operator wrote it; empty for nothing."""
         return os.fsdecode(self._run(["config", "--get", name], LOCAL_SECONDS).output).rstrip("\n")
 
-    def _at(self, folder: str) -> "Repository":
-        other = copy.copy(self)
-        other.folder = folder
-        return other
+    def sections(self, name: str) -> Set[str]:
+        """What git's config has sections for, such as the filters that are set up."""
+        lines = self._run(["config", "-z", "--name-only", "--get-regexp", f"^{name}\\."], LOCAL_SECONDS).output
+        return {os.fsdecode(line.partition(b".")[2].rpartition(b".")[0]) for line in lines.split(b"\0")}
 
     def _check_out(self, *what: str) -> None:
         self.git("checkout", "--no-recurse-submodules", *what, "--", seconds=self.seconds)
@@ -269,3 +276,16 @@ class Repository:
 
 def _names(output: bytes) -> List[str]:
     return sorted(os.fsdecode(name) for name in output.split(b"\0") if name)
+
+
+def portions(paths: Sequence[str]) -> Iterator[List[str]]:
+    """The paths in portions that fit a command line."""
+    some, size = [], 0  # type: List[str], int
+    for path in paths:
+        some.append(path)
+        size += len(os.fsencode(path)) + 1
+        if size > PORTION:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

@@ -5,10 +5,10 @@ import os
 import stat
 from typing import List, Sequence
 
-from agent.commit import Commit, portions
+from agent.commit import Commit
 from agent.edits import edited
 from agent.files import scratch
-from agent.git import LITERAL, Repository
+from agent.git import LITERAL, Repository, portions
 
 BLOCK = 1 << 18
 

@@ -4,7 +4,7 @@ import os
 import shutil
 from typing import Dict, List, Optional
 
-from agent import edits
+from agent import edits, filters
 from agent.errors import GitError
 from agent.git import Repository
 from agent.text import shown
@@ -86,6 +86,15 @@ def problem(repository: Repository, path: str, commit: str) -> str:
     if not head:
         return "is not checked out"
     return "" if head == commit else f"is at commit {head[:12]}, not {commit[:12]}"
+
+
+def raw(repository: Repository) -> Dict[str, str]:
+    """The files that a filter was meant for which is missing here, in the clone and its submodules."""
+    found = filters.raw(repository)
+    for path in recorded(repository):
+        inner = inside(repository, path)
+        found.update({f"{path}/{name}": one for name, one in raw(inner).items()} if inner else {})
+    return found
 
 
 def edited(repository: Repository) -> List[str]:

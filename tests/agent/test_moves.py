@@ -9,8 +9,8 @@ import pytest
 from tests.agent.agents import Agent, Remote, git, remote, write
 from tests.agent.broken import checked, grown
 from tests.agent.stack import FILES, HEALTHY, Stack, pipes
+from tests.agent.submodule import TRUST, bind
 
-TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
 NAME = "redis/redis.conf"
 CRLF, LF = b"port 1\r\n", b"port 1\n"
 
@@ -25,7 +25,7 @@ def rules(host: Stack) -> Remote:
     """What a host that was deployed has as a submodule."""
     rules = remote(host.folder / "rules", {"a.rules": "v1\n"})
     work = host.remote.work
-    git(work, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../rules/remote.git", "web/rules")
+    bind(work, "web/rules", "../rules/remote.git")
     host.remote.push({}, "Add it")
     assert host.deploy().returncode == 0
     host.made()

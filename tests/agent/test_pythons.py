@@ -14,11 +14,10 @@ from agent import __version__
 from tests.agent.agents import Agent, ask, git, remote, write
 from tests.agent.servers import Server
 from tests.agent.stack import stack
+from tests.agent.submodule import TRUST
 from tests.process.service import Service
 
 OLDEST = (3, 6)
-# Git refuses submodules from a folder of the machine, unless somebody says that these may be trusted.
-TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
 
 
 def pythons() -> dict[str, str]:

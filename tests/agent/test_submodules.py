@@ -9,9 +9,7 @@ import pytest
 from tests.agent.agents import Agent, Remote, git, remote
 from tests.agent.servers import Server
 from tests.agent.stack import Stack
-
-# Git refuses submodules from a folder of the machine, unless somebody says that these may be trusted.
-TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
+from tests.agent.submodule import TRUST, bind
 
 
 @pytest.fixture
@@ -23,13 +21,6 @@ def agent(tmp_path: Path) -> Agent:
 def rules(tmp_path: Path) -> Remote:
     """A repository that others have as a submodule."""
     return remote(tmp_path / "rules", {"a.rules": "v1\n"})
-
-
-def bind(work: Path, path: str, url: str, name: str = "", **config: str) -> None:
-    """Have a submodule in a developer's clone, at what its branch has now."""
-    git(work, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--name", name or path, url, path)
-    for key, value in config.items():
-        git(work, "config", "--file", ".gitmodules", f"submodule.{name or path}.{key}", value)
 
 
 def move(outer: Remote, path: str, inner: Remote, files: Mapping[str, str]) -> str:
