@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any, Dict, List
 
-from agent import filters
+from agent import filters, submodules
 from agent.commit import Commit
 from agent.config import Config, Target
 from agent.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, place
@@ -70,7 +70,8 @@ class _Check:
 
     def _compare(self, folder: str) -> None:
         try:
-            self._repository.unlock(False)
+            for clone in submodules.clones(self._repository):
+                clone.unlock(False)
             self._repository.fetch()
             commit = Commit(self._repository, self._repository.upstream())
             expectations = Expectations(self._target, commit, folder)
@@ -83,10 +84,10 @@ class _Check:
             for name, expected in expectations.files.items():
                 self._look(name, expected)
             self._look_for_extra()
-            for clone in expectations.clones:
-                kept = [path for path in clone.filtered if clone.prefix + path not in self._drifted]
-                self._excuse(clone, folder)
-                self._accuse(clone, kept, folder)
+            for compared in expectations.clones:
+                kept = [path for path in compared.filtered if compared.prefix + path not in self._drifted]
+                self._excuse(compared, folder)
+                self._accuse(compared, kept, folder)
             self._problems += filters.problems(expectations.raw)
             rest = Memory(self._folder).rest
             if rest and not self._drifted:  # the files may be those of a commit that was never made

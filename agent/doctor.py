@@ -114,7 +114,7 @@ def _state(folder: str) -> str:
 
 
 def _locks(git: Repository) -> str:
-    left = [lock.path for lock in git.locks() if not lock.holder]
+    left = [lock.path for lock in submodules.locks(git) if not lock.holder]
     names = " ".join(map(shlex.quote, left))
     return f"no living process holds {names}. The next deploy or check removes it, or you: rm {names}" if left else ""
 

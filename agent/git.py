@@ -203,6 +203,12 @@ class Repository:
         options = ("--name-only", "--no-renames", "--relative", "--diff-filter=A", "-z")
         return _names(self.git("diff", *options, old, new, "--"))
 
+    def submodules_gone(self, old: str, new: str) -> List[str]:
+        """The submodules of a commit that another does not have there."""
+        options = ("--raw", "--no-renames", "--relative", "--ignore-submodules=dirty", "--diff-filter=DT", "-z")
+        fields = self.git("diff", *options, self.tree(old), new, "--").split(b"\0")
+        return [os.fsdecode(name) for about, name in zip(fields[::2], fields[1::2]) if about.startswith(b":160000")]
+
     def files(self, commit: str) -> List[str]:
         """All files that a commit has in the folder, sorted."""
         return _names(self.git("ls-tree", "-r", "--name-only", "-z", commit))
@@ -233,9 +239,9 @@ class Repository:
             raise GitError(f"git {arguments[0]} {done.ending}")
         return done.output
 
-    def setting(self, name: str) -> str:
+    def setting(self, name: str, *where: str) -> str:
         """What git's config says, wherever the operator wrote it; empty for nothing."""
-        return os.fsdecode(self._run(["config", "--get", name], LOCAL_SECONDS).output).rstrip("\n")
+        return os.fsdecode(self._run(["config", *where, "--get", name], LOCAL_SECONDS).output).rstrip("\n")
 
     def sections(self, name: str) -> Set[str]:
         """What git's config has sections for, such as the filters that are set up."""

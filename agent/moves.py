@@ -2,17 +2,19 @@
 
 import contextlib
 import os
-from typing import Iterator
+from typing import Callable, Iterator, TypeVar
 
 from agent import submodules
 from agent.config import Target
-from agent.edits import over_unedited
+from agent.edits import in_the_way, over_unedited
 from agent.errors import AgentError, GitError
 from agent.git import Repository
 from agent.log import Log
 from agent.mending import put_right
 from agent.state import Memory
-from agent.text import shown
+from agent.text import listed, shown
+
+Answer = TypeVar("Answer")
 
 
 class Moves:
@@ -28,10 +30,13 @@ class Moves:
 
     def mend(self, memory: Memory) -> None:
         """Put right what a git left that was ended half-way."""
-        self._repository.unlock(memory.move is not None)
+        for clone in submodules.clones(self._repository):
+            clone.unlock(memory.move is not None)
         if memory.move:
             for name in put_right(self._repository, os.path.join(self._folder, "mending"), **memory.move):
                 self._log.warning(f"Put back what a broken pull left: {shown(name)}")
+            if self._repository.knows(memory.move["old"]):
+                self._leave_submodules(memory.move["old"], self._repository.head())
             memory.move = None
             memory.save()
 
@@ -42,17 +47,40 @@ class Moves:
         if memory.held and new != memory.held["commit"]:
             memory.held = None
         if not memory.held and not self._repository.is_at(new):
-            with self._noted(memory, new):
-                self.note = over_unedited(self._repository, new, self._repository.take)
+            self.note = self._move(memory, new, self._repository.take)
             if self.note:
                 self._log.warning(self.note)
         self._update_submodules(memory)
 
     def back(self, memory: Memory, good: str) -> None:
         """Take the branch back to a commit."""
-        with self._noted(memory, good):
-            over_unedited(self._repository, good, self._repository.reset)
+        self._move(memory, good, self._repository.reset)
         self._update_submodules(memory)
+
+    def _move(self, memory: Memory, new: str, how: Callable[[str], Answer]) -> Answer:
+        """Move the clone to a commit, which submodules that it does not have may stop."""
+        with self._noted(memory, new):
+            old, whole = self._repository.head(), self._repository.whole()
+            replaced = self._repository.from_here(in_the_way(whole, whole.tree(old), new))
+            try:
+                answer = over_unedited(self._repository, new, how)
+            except GitError:
+                if not self._leave_submodules(old, new):
+                    raise
+                try:
+                    answer = over_unedited(self._repository, new, how)
+                except GitError:
+                    submodules.update(self._repository)
+                    raise
+            self._leave_submodules(old, new)
+            if replaced:
+                self._log.warning(
+                    f"These, which git ignored here, were replaced by those of the commit: {listed(replaced)}."
+                )
+        return answer
+
+    def _leave_submodules(self, old: str, new: str) -> bool:
+        return self._target.submodules and submodules.leave(self._repository, old, new)
 
     def _update_submodules(self, memory: Memory) -> None:
         names = ", ".join(map(shown, submodules.recorded(self._repository)))

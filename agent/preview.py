@@ -1,6 +1,6 @@
 """What a deployment would do, without doing it."""
 
-from agent import checksums
+from agent import checksums, submodules
 from agent.config import Target
 from agent.edits import edited, in_the_way
 from agent.errors import IMPOSSIBLE, OK, GitError
@@ -44,7 +44,7 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
 
 
 def _say_what_is_left(repository: Repository, memory: Memory, log: Log) -> None:
-    for lock in repository.locks():
+    for lock in submodules.locks(repository):
         log.warning(f"Would {'wait for' if lock.holder else 'remove'} {lock.path}")
     if memory.rest:
         log.warning(memory.rest)

@@ -1,12 +1,14 @@
 """Submodules, also those in submodules: brought to the commits that are recorded of them, and compared with those."""
 
+import contextlib
 import os
 import shutil
-from typing import Dict, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 from agent import edits, filters
 from agent.errors import GitError
 from agent.git import Repository
+from agent.locks import Lock
 from agent.text import shown
 
 
@@ -44,31 +46,94 @@ def inside(repository: Repository, path: str) -> Optional[Repository]:
     return repository.inside(path) if has_clone else None
 
 
+def clones(repository: Repository) -> Iterator[Repository]:
+    """The clone, and the submodules in it that have a git folder and locks of their own, as an old git made them."""
+    yield repository
+    for inner in filter(None, (inside(repository, path) for path in recorded(repository))):
+        yield from (one for one in clones(inner) if os.path.isdir(os.path.join(one.folder, ".git")))
+
+
+def locks(repository: Repository) -> List[Lock]:
+    """All locks of git in the clone and its submodules."""
+    return [lock for clone in clones(repository) for lock in clone.locks()]
+
+
 def update(repository: Repository) -> None:
     """Check out the commit that is recorded of each submodule, with the urls of `.gitmodules` as they are now."""
     submodules = recorded(repository)
     moved = [path for path, commit in submodules.items() if problem(repository, path, commit)]
+    before = {path: inner.head() for path, inner in ((path, inside(repository, path)) for path in moved) if inner}
     if moved:
         try:
             repository.update_submodules(moved)
         except GitError:
-            dropped = [path for path in moved if _drop_half(repository, path)]
-            if not dropped:
+            ways = [_make_way(repository, path, submodules[path]) for path in moved]
+            if not any(ways):
                 raise
             repository.update_submodules(moved)
     for path, commit in submodules.items():
         wrong, inner = problem(repository, path, commit), inside(repository, path)
         if wrong or inner is None:
             raise GitError(f"The submodule {shown(path)} of {repository.folder} {wrong}.")
+        if inner.knows(before.get(path, "")):
+            leave(inner, before[path], "HEAD")
         update(inner)
 
 
-def _drop_half(repository: Repository, path: str) -> bool:
-    """Remove what the clone of a submodule left that was ended: git cannot go on from one without any commit."""
+def leave(repository: Repository, old: str, new: str) -> bool:
+    """Take away the submodules that one commit has and another has not; gives whether any was there.
+
+    Git itself leaves them where they are, and stops where a commit has files in their place.
+    """
+    taken = [_leave(repository, path) for path in repository.submodules_gone(old, new)]
+    return any(taken)
+
+
+def _make_way(repository: Repository, path: str, new: str) -> bool:
+    """Take away what git cannot go on from in a submodule; gives whether there was any."""
     inner = inside(repository, path)
-    if inner is None or inner.head():
+    if inner is None:
         return False
-    folder = os.fsdecode(inner.git("rev-parse", "--absolute-git-dir")[:-1])
+    if not inner.head():
+        return _drop_half(inner)
+    if inner.knows(new):
+        return leave(inner, "HEAD", new)
+    return _is_of_another(repository, path, inner) and _leave(repository, path)
+
+
+def _leave(repository: Repository, path: str) -> bool:
+    """Take away the files of a submodule. What was edited there stays, and all that git does not have."""
+    inner = inside(repository, path)
+    if inner is None or inner.whole().folder != os.path.realpath(inner.folder):
+        return False
+    for one in recorded(inner):
+        _leave(inner, one)
+    try:
+        inner.git("read-tree", "-m", "-u", "HEAD", inner.tree(""))
+    except GitError:  # edited
+        return False
+    if os.path.isfile(os.path.join(inner.folder, ".git")):
+        os.unlink(os.path.join(inner.folder, ".git"))
+    with contextlib.suppress(OSError):  # where something stays
+        os.rmdir(inner.folder)
+    return True
+
+
+def _is_of_another(repository: Repository, path: str, inner: Repository) -> bool:
+    """Whether a clone is that of a submodule that stood there before, and not of the one that is to stand there."""
+    _, is_gits, name = _git_dir(inner).rpartition("/modules/")
+    top, here = repository.whole(), os.path.join(os.path.realpath(repository.folder), path)
+    its_path = top.setting(f"submodule.{name}.path", "--file", ".gitmodules")
+    return bool(is_gits) and os.path.join(top.folder, its_path) != here
+
+
+def _git_dir(inner: Repository) -> str:
+    return os.fsdecode(inner.git("rev-parse", "--absolute-git-dir")[:-1])
+
+
+def _drop_half(inner: Repository) -> bool:
+    """Remove what the clone of a submodule left that was ended: git cannot go on from one without any commit."""
+    folder = _git_dir(inner)
     if "/modules/" not in folder:  # no clone that git made
         return False
     try:

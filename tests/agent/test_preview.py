@@ -31,7 +31,9 @@ def test_a_pull_replaces_an_ignored_file_and_the_dry_run_warns(made: Stack) -> N
     assert done.returncode == 0
     assert WARNS.format("secret.env") in done.stdout
     assert (made.remote.clone / "secret.env").read_text() == "ours\n"
-    assert made.deploy().returncode == 0
+    done = made.deploy()
+    assert done.returncode == 0
+    assert "These, which git ignored here, were replaced by those of the commit: secret.env." in done.stdout
     assert (made.remote.clone / "secret.env").read_text() == "theirs\n"
     assert "A pull replaces" not in made.deploy("--dry-run").stdout
 
