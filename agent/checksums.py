@@ -133,6 +133,17 @@ def unwatched(target: Target, names: Sequence[str]) -> List[str]:
     return [name for name in names if not any(part.has(name) for part in every)]
 
 
+def changed(target: Target, repository: Repository, old: str, new: str) -> List[str]:
+    """The files that differ between two commits: those of the folder, and what is watched beside it."""
+    every = parts(target).values()
+    names = repository.changed(old, new)
+    if any(path.startswith("../") for part in every for path in part.paths):
+        whole = repository.whole()
+        others = repository.from_here(whole.changed(whole.tree(old), new))
+        names += [name for name in others if name.startswith("../") and any(part.has(name) for part in every)]
+    return sorted(names)
+
+
 def unread(target: Target) -> List[str]:
     """Sentences about what compose reads and is not watched, as it cannot be told."""
     return read_by_compose(target.deployment_repo, os.path.normpath(target.compose_file)).problems

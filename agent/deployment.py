@@ -128,7 +128,7 @@ class Deployment:
             self._log.warning(problem)
 
     def _why_nothing(self, old: str, commit: str) -> str:
-        names = self._repository.changed(old, commit) if old else []
+        names = checksums.changed(self._target, self._repository, old, commit) if old else []
         others = checksums.unwatched(self._target, names)
         why = (
             f"no service has these files, and they are not watched: {listed(others)}."
@@ -229,7 +229,7 @@ class Deployment:
         return old if old and self._repository.knows(old) else ""
 
     def _changed(self, old: str, new: str) -> List[str]:
-        names = self._repository.changed(old, new) if old else self._repository.files(new)
+        names = checksums.changed(self._target, self._repository, old, new) if old else self._repository.files(new)
         return [shown(name) for name in names]
 
     def _with_drift(self, report: Dict[str, Any]) -> Dict[str, Any]:

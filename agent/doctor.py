@@ -88,7 +88,9 @@ def _of_repository(target: Target, is_deployed: bool, memory: Memory) -> Iterato
         return
     if not unreachable:
         yield "Its history", _problem(lambda: _history(git, target.ref))
-    yield "Its files", memory.rest if memory.move else _problem(lambda: _edits(git))
+    yield "Its files", memory.rest if memory.move else _problem(lambda: _edits(git, target.submodules))
+    if target.submodules:
+        yield "Its submodules", _problem(lambda: _submodules(git))
     raw = submodules.raw if target.submodules else filters.raw
     yield "Its filters", _problem(lambda: "\n".join(filters.problems(raw(git))))
     yield "Its .gitignore", _problem(lambda: _ignored(git))
@@ -127,12 +129,21 @@ def _history(git: Repository, ref: str) -> str:
     return "" if ours == "0" else f"{ours} commit(s) are not on the remote's branch. {LEAVE_THEM}"
 
 
-def _edits(git: Repository) -> str:
-    found = edited(git)
+def _edits(git: Repository, with_submodules: bool) -> str:
+    found = git.from_here(edited(git.whole()))  # also beside the folder, where they stop a pull as well
+    if with_submodules:
+        others = submodules.moved(git)
+        found += [name for name in submodules.edited(git) if name not in others and name not in found]
     names = ", ".join(shown(name) for name in found[:5])
     return (
         f"{len(found)} edited by hand, which can stop a pull: {names}; git checkout takes them back." if found else ""
     )
+
+
+def _submodules(git: Repository) -> str:
+    moved = submodules.moved(git)
+    names = ", ".join(f"{shown(path)} {how}" for path, how in moved.items())
+    return f"{names}. The next deploy checks out what is recorded." if moved else ""
 
 
 def _ignored(git: Repository) -> str:

@@ -30,7 +30,7 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
         log.warning(f"Would put the clone on {target.ref}.")
     if not _can_pull(repository, head, new, log):
         return IMPOSSIBLE
-    files = repository.changed(head, new)
+    files = checksums.changed(target, repository, head, new)
     for line in repository.log(head, new):
         log.info(f"Would take commit {plain(line)}")
     for name in files:

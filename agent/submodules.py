@@ -162,6 +162,18 @@ def raw(repository: Repository) -> Dict[str, str]:
     return found
 
 
+def moved(repository: Repository) -> Dict[str, str]:
+    """The submodules that are not at the commit that is recorded of them, and how, in words."""
+    found = {}
+    for path, commit in recorded(repository).items():
+        wrong, inner = problem(repository, path, commit), inside(repository, path)
+        if wrong or inner is None:
+            found[path] = wrong
+        else:
+            found.update({f"{path}/{name}": how for name, how in moved(inner).items()})
+    return found
+
+
 def edited(repository: Repository) -> List[str]:
     """What was edited and not committed, in the clone and its submodules; one at another commit is named itself."""
     names = edits.edited(repository)

@@ -32,6 +32,17 @@ def test_a_dry_run_names_the_targets_that_the_run_makes(inner: Stack) -> None:
     assert inner.board()["changed_files"] == ["web/nginx.conf"]
 
 
+def test_what_compose_reads_beside_the_folder_is_foreseen_made_and_named(inner: Stack) -> None:
+    inner.remote.push({"hosts/a/compose.yml": "include:\n- ../common/db.yml\n", "hosts/common/db.yml": "1"})
+    inner.deploy()
+    inner.made()
+    inner.remote.push({"hosts/common/db.yml": "2", "hosts/common/other.yml": "2"})
+    said = [line.split("] ", 1)[1] for line in inner.deploy("--dry-run").stdout.splitlines()]
+    assert said[1:] == ["Would change ../common/db.yml", "Would run make gitopsAll"]
+    assert inner.deploy().returncode == 0
+    assert (inner.made(), inner.board()["changed_files"]) == (["all"], ["../common/db.yml"])
+
+
 def test_an_edit_in_a_neighbours_folder_is_none_of_ours(inner: Stack) -> None:
     (inner.remote.clone / "hosts/b/other.conf").write_text("by hand")
     inner.deploy()
@@ -47,6 +58,8 @@ def test_but_it_can_stop_a_pull_and_then_the_dry_run_says_so(inner: Stack) -> No
     done = inner.deploy("--dry-run")
     assert done.returncode == 2
     assert "git pull would fail, as these were edited here: ../b/other.conf." in done.stdout
+    doctor = inner.agent("doctor", "--config", inner.folder / "config.json").stdout
+    assert "Its files: 1 edited by hand, which can stop a pull: ../b/other.conf; git checkout" in doctor
     assert inner.deploy().returncode == 2
 
 

@@ -130,11 +130,19 @@ def test_what_somebody_did_in_a_submodule_is_put_back_or_said(host: Stack, rules
     host.remote.push({}, "Add it")
     host.deploy()
     clone = host.remote.clone / "web/rules"
+    recorded = git(clone, "rev-parse", "HEAD")
     git(clone, "checkout", "--quiet", "HEAD~1")
+    old = git(clone, "rev-parse", "HEAD")
+    doctor = host.agent("doctor", "--config", host.folder / "config.json").stdout
+    assert f"Its submodules: web/rules is at commit {old[:12]}, not {recorded[:12]}. The next deploy checks" in doctor
+    assert "Its files: well." in doctor
     assert host.deploy().returncode == 0
     assert content(host, "web/rules/b.rules") == "v1\n"
     assert host.board()["status"] == "synced"
     (clone / "a.rules").write_text("by hand\n")
+    doctor = host.agent("doctor", "--config", host.folder / "config.json").stdout
+    assert "1 edited by hand, which can stop a pull: web/rules/a.rules; git checkout takes them back." in doctor
+    assert "Its submodules: well." in doctor
     assert host.deploy().returncode == 0
     row = host.board()
     assert (row["status"], row["changed_files"]) == ("out_of_sync", ["web/rules/a.rules"])
