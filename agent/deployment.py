@@ -93,7 +93,7 @@ class Deployment:
             self._update(memory, plan, old, commit)
         elif memory.after:
             self._settle(memory, commit)
-        elif memory.held or (told.get("commit_sha"), told.get("status")) == (commit, "synced"):
+        elif memory.held or ((told.get("commit_sha"), told.get("status"), self._moves.note) == (commit, "synced", "")):
             self._log.info(f"Nothing changed: {commit[:12]}.")
             return self._with_drift(told)
         else:

@@ -3,20 +3,19 @@
 import copy
 import os
 import re
-import shlex
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from agent import locks
 from agent.config import Target
 from agent.errors import GitError
 from agent.programs import Done, run
+from agent.ssh import quiet
 
 # Nobody is there to answer a question, and git's messages are read by us. All else stays as the operator has it.
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never", "LANGUAGE": "C"}
 TAKEN = "refs/gitops-agent/upstream"  # what was last fetched of the branch, whatever else may be fetched or not
 KEPT = "refs/gitops-agent/kept/"  # by its name each commit that was left and is in no branch
 COMMIT = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\Z")
-COMPLEX = re.compile(r"[;|&<>()`#\n]")  # in a command of the shell, of which nobody knows what stands at its end
 LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}  # for names that may hold a star
 LOCAL_SECONDS = 60
 PORTION = 100_000  # bytes of names in one command
@@ -99,6 +98,8 @@ class Repository:
             remote, name = self.source()
             for key, value in (("remote", remote), ("merge", name)) if branch else ():
                 self.git("config", f"branch.{branch}.{key}", value)
+            if branch:
+                self._free(branch, new)
             self._check_out(*(["-B", branch] if branch else ["--detach"]), new)
         elif not branch:
             self._check_out("--detach", new)
@@ -111,6 +112,19 @@ class Repository:
         )
         kept = f"What was taken does not hold commit {left[:12]}: it is kept as {KEPT}{left}." if left else ""
         return " ".join(filter(None, (moved, kept)))
+
+    def _free(self, branch: str, new: str) -> None:
+        """Take away branches whose names are in a branch's way, as `a` is in that of `a/b`, and keep their commits."""
+        names = self.git("for-each-ref", "--format=%(refname)", "refs/heads/").splitlines()
+        for name in map(os.fsdecode, names):
+            other = name[len("refs/heads/") :]
+            if branch.startswith(other + "/") or other.startswith(branch + "/"):
+                if other == self.branch():
+                    self._check_out("--detach", new)
+                commit = self.commit(name)
+                self.git("update-ref", KEPT + commit, commit)
+                self.git("update-ref", "-d", name, commit)
+                self._warn(f"The branch {other} was in the way of {branch}: its commit is kept as {KEPT}{commit}")
 
     def fetch(self) -> None:
         """Learn what the branch has become, or that it is gone, and change no file.
@@ -258,22 +272,8 @@ class Repository:
 
     def _afar(self, *arguments: str, more: Optional[Dict[str, str]] = None) -> Done:
         """Run what may speak to a remote."""
-        options, ssh = self._ssh()
+        options, ssh = quiet(self.setting)
         return self._run([*options, *arguments], self.seconds, dict(ssh, **(more or {})))
-
-    def _ssh(self) -> Tuple[List[str], Dict[str, str]]:
-        """Options and environment of git by which the operator's own ssh asks nothing, where it is OpenSSH."""
-        told = os.environ.get("GIT_SSH_COMMAND")
-        command = told or self.setting("core.sshCommand") or shlex.quote(os.environ.get("GIT_SSH") or "ssh")
-        variant = os.environ.get("GIT_SSH_VARIANT") or self.setting("ssh.variant") or "auto"
-        try:
-            is_plain = os.path.basename(shlex.split(command)[0]) == "ssh" and not COMPLEX.search(command)
-        except ValueError:  # a quote without its other end
-            is_plain = False
-        if not is_plain or variant not in ("auto", "ssh"):
-            return [], {}
-        command += " -o BatchMode=yes"
-        return ([], {"GIT_SSH_COMMAND": command}) if told else (["-c", f"core.sshCommand={command}"], {})
 
     def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:
         more = dict(QUIET, **(more or {}))

@@ -2,15 +2,28 @@
 
 import contextlib
 import os
+import re
 import stat
 from typing import List, Sequence
 
 from agent.commit import Commit
 from agent.edits import edited
+from agent.errors import GitError
 from agent.files import scratch
 from agent.git import LITERAL, Repository, portions
 
 BLOCK = 1 << 18
+DAMAGED = re.compile("index file (smaller than expected|corrupt)|bad signature")
+
+
+def renew_index(clone: Repository, error: GitError) -> bool:
+    """Make git's index anew where git fails as it is damaged, such as after a power cut. It holds no content."""
+    if not DAMAGED.search(str(error)):
+        return False
+    path = os.path.join(os.fsdecode(clone.git("rev-parse", "--absolute-git-dir")[:-1]), "index")
+    os.replace(path, path + ".damaged")
+    clone.git("read-tree", "HEAD")
+    return True
 
 
 def put_right(clone: Repository, folder: str, old: str, new: str) -> List[str]:

@@ -10,7 +10,7 @@ from agent.edits import in_the_way, over_unedited
 from agent.errors import AgentError, GitError
 from agent.git import Repository
 from agent.log import Log
-from agent.mending import put_right
+from agent.mending import put_right, renew_index
 from agent.state import Memory
 from agent.text import listed, shown
 
@@ -30,7 +30,14 @@ class Moves:
 
     def mend(self, memory: Memory) -> None:
         """Put right what a git left that was ended half-way."""
-        for clone in submodules.clones(self._repository):
+        try:
+            clones = list(submodules.clones(self._repository))
+        except GitError as error:
+            if not renew_index(self._repository, error):
+                raise
+            self._log.warning(f"Made the index of git anew, which was damaged: {error}")
+            clones = list(submodules.clones(self._repository))
+        for clone in clones:
             clone.unlock(memory.move is not None)
         if memory.move:
             for name in put_right(self._repository, os.path.join(self._folder, "mending"), **memory.move):

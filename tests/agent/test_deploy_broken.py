@@ -30,6 +30,19 @@ def test_a_lock_that_nobody_holds_is_named_by_the_doctor_and_removed_by_the_next
     took(host, commit)
 
 
+@pytest.mark.parametrize("index", [b"", b"\0" * 500])
+def test_an_index_that_a_machine_left_empty_as_it_went_down_is_made_anew(host: Stack, index: bytes) -> None:
+    commit = ready(host)
+    (host.remote.clone / "web/nginx.conf").write_text("by hand")
+    (host.remote.clone / ".git/index").write_bytes(index)
+    assert checked(host) == "unknown"
+    done = host.deploy()
+    assert done.returncode == 0, done.stdout
+    assert (host.board()["commit_sha"], host.board()["changed_files"]) == (commit, ["web/nginx.conf"])
+    git(host.remote.clone, "checkout", "--quiet", "web/nginx.conf")
+    assert git(host.remote.clone, "status", "--porcelain") == ""
+
+
 def test_a_check_needs_no_deploy_to_get_rid_of_a_lock(host: Stack) -> None:
     host.deploy()
     left = lock(host.remote.clone / ".git/refs/remotes/origin/main.lock")

@@ -84,6 +84,37 @@ def test_a_pinned_branch_that_this_clone_never_had_is_checked_out_and_can_be_pul
     git(host.remote.clone, "pull", "--quiet")
 
 
+@pytest.mark.parametrize("refs", [("hotfix", "hotfix/login"), ("hotfix/login", "hotfix")])
+def test_a_ref_is_taken_though_the_branch_before_has_its_name_in_the_way(host: Stack, refs: tuple[str, str]) -> None:
+    host.deploy()
+    before = ""
+    for ref in refs:
+        git(host.remote.work, "commit", "--quiet", "--allow-empty", "--message", ref)
+        git(
+            host.remote.work, "push", "--quiet", "origin", f"HEAD:refs/heads/{ref}", *([f":{before}"] if before else [])
+        )
+        host.configure(ref=ref)
+        done = host.deploy()
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert (host.board()["status"], host.board()["branch"]) == ("synced", ref)
+        before, left = ref, git(host.remote.work, "rev-parse", "HEAD~1")
+    assert (
+        f"The branch {refs[0]} was in the way of {ref}: its commit is kept as refs/gitops-agent/kept/{left}"
+        in done.stdout
+    )
+    assert git(host.remote.clone, "rev-parse", f"refs/gitops-agent/kept/{left}") == left
+
+
+def test_a_branch_of_the_same_commit_is_named_once_it_is_the_one(host: Stack) -> None:
+    host.deploy()
+    git(host.remote.work, "push", "--quiet", "origin", "HEAD:stable")
+    host.configure(ref="stable")
+    for _ in range(2):
+        assert host.deploy().returncode == 0
+        assert (host.board()["branch"], host.board()["status"]) == ("stable", "synced")
+        assert host.board()["validation_message"].startswith("The clone stood on main and was put on stable.")
+
+
 def test_a_clone_that_cannot_be_put_there_is_never_green(host: Stack) -> None:
     host.deploy()
     git(host.remote.clone, "checkout", "--quiet", "-b", "feature")
