@@ -13,6 +13,7 @@ from agent.ssh import quiet
 
 # Nobody is there to answer a question, and git's messages are read by us. All else stays as the operator has it.
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never", "LANGUAGE": "C"}
+LASTING = ("-c", "core.fsync=all")  # else a power cut leaves empty objects, and every later fetch fails
 TAKEN = "refs/gitops-agent/upstream"  # what was last fetched of the branch, whatever else may be fetched or not
 KEPT = "refs/gitops-agent/kept/"  # by its name each commit that was left and is in no branch
 COMMIT = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -277,7 +278,7 @@ class Repository:
 
     def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:
         more = dict(QUIET, **(more or {}))
-        return run(["git", "-C", self.folder, *arguments], "/", seconds, more)
+        return run(["git", "-C", self.folder, *LASTING, *arguments], "/", seconds, more)
 
 
 def _names(output: bytes) -> List[str]:

@@ -80,7 +80,7 @@ def git(folder: Path, *arguments: str) -> str:
 def noted_git(agent: Agent) -> Callable[[], list[str]]:
     """From now on, note how the agent calls git; gives what it called since this was last asked."""
     notes, program = agent.folder / "git-calls", agent.folder / "bin/git"
-    write(agent.folder, {"bin/git": f'#!/bin/sh\necho "$3" >> "{notes}"\nexec "{shutil.which("git")}" "$@"\n'})
+    write(agent.folder, {"bin/git": f'#!/bin/sh\necho "$5" >> "{notes}"\nexec "{shutil.which("git")}" "$@"\n'})
     program.chmod(0o755)
 
     def calls() -> list[str]:

@@ -43,6 +43,17 @@ def test_an_index_that_a_machine_left_empty_as_it_went_down_is_made_anew(host: S
     assert git(host.remote.clone, "status", "--porcelain") == ""
 
 
+def test_what_git_writes_lasts_when_the_power_goes(host: Stack) -> None:
+    """Else objects and index may be empty then, and nothing but a new clone would help."""
+    trace = host.folder / "trace"
+    ready(host)
+    host.deploy(env={"GIT_TRACE2_EVENT": str(trace)})
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    names = {event["sid"]: event["name"] for event in events if event["event"] == "cmd_name"}
+    flushed = {names[event["sid"]] for event in events if event.get("key") == "fsync/hardware-flush"}
+    assert {"unpack-objects", "merge"} <= flushed
+
+
 def test_a_check_needs_no_deploy_to_get_rid_of_a_lock(host: Stack) -> None:
     host.deploy()
     left = lock(host.remote.clone / ".git/refs/remotes/origin/main.lock")
