@@ -5,7 +5,8 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Uni
 
 from agent.files import make_folder
 from agent.filters import filters, missing
-from agent.git import Repository, portions
+from agent.git import Repository
+from agent.programs import portions
 from agent.submodules import inside, problem
 
 LINK, SUBMODULE = "120000", "160000"

@@ -44,9 +44,9 @@ def over_unedited(clone: Repository, new: str, move: Callable[[str], Answer]) ->
 
 def in_the_way(clone: Repository, old: str, new: str) -> List[str]:
     """What stands here without git where a newer commit adds a file, sorted."""
-    gone = tuple(path + "/" for path in clone.submodules_gone(old, new))
-    added = [name for name in clone.added(old, new) if not name.startswith(gone)]
-    return sorted({found for found in (_standing(clone, name) for name in added) if found})
+    found = {found for found in (_standing(clone, name) for name in clone.added(old, new)) if found}
+    others = clone.standing(sorted(found))
+    return sorted(path for path in found if any(name == path or name.startswith(path + "/") for name in others))
 
 
 def _standing(clone: Repository, name: str) -> str:

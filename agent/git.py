@@ -3,7 +3,7 @@
 import copy
 import os
 import re
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from agent import locks
 from agent.config import Target
@@ -17,9 +17,9 @@ LASTING = ("-c", "core.fsync=all")  # else a power cut leaves empty objects, and
 TAKEN = "refs/gitops-agent/upstream"  # what was last fetched of the branch, whatever else may be fetched or not
 KEPT = "refs/gitops-agent/kept/"  # by its name each commit that was left and is in no branch
 COMMIT = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\Z")
+ALL = ("--no-renames", "--relative", "--ignore-submodules=dirty", "-z")  # also a submodule that its `ignore` hides
 LITERAL = {"GIT_LITERAL_PATHSPECS": "1"}  # for names that may hold a star
 LOCAL_SECONDS = 60
-PORTION = 100_000  # bytes of names in one command
 NO_BRANCH = "is on no branch that the remote has."
 LEAVE_THEM = "They were made here or forced away there: git reset --keep @{upstream} leaves them."
 
@@ -156,7 +156,8 @@ class Repository:
             if not merge:
                 raise GitError(f"The clone {self.folder} {NO_BRANCH}")
             return remote, merge
-        remote = remote or "origin"
+        remotes = [] if remote else self.git("remote").splitlines()
+        remote = remote or (os.fsdecode(remotes[0]) if len(remotes) == 1 else "origin")
         if not self._name and COMMIT.match(ref):
             self._name = ref
         elif not self._name:
@@ -211,17 +212,15 @@ class Repository:
 
     def changed(self, old: str, new: str) -> List[str]:
         """The files of the folder that differ between two commits, sorted. A name is as the file system has it."""
-        return _names(self.git("diff", "--name-only", "--no-renames", "--relative", "-z", old, new, "--"))
+        return _names(self.git("diff", "--name-only", *ALL, old, new, "--"))
 
     def added(self, old: str, new: str) -> List[str]:
         """Those of them that the first commit does not have."""
-        options = ("--name-only", "--no-renames", "--relative", "--diff-filter=A", "-z")
-        return _names(self.git("diff", *options, old, new, "--"))
+        return _names(self.git("diff", "--name-only", "--diff-filter=A", *ALL, old, new, "--"))
 
     def submodules_gone(self, old: str, new: str) -> List[str]:
         """The submodules of a commit that another does not have there."""
-        options = ("--raw", "--no-renames", "--relative", "--ignore-submodules=dirty", "--diff-filter=DT", "-z")
-        fields = self.git("diff", *options, self.tree(old), new, "--").split(b"\0")
+        fields = self.git("diff", "--raw", "--diff-filter=DT", *ALL, self.tree(old), new, "--").split(b"\0")
         return [os.fsdecode(name) for about, name in zip(fields[::2], fields[1::2]) if about.startswith(b":160000")]
 
     def files(self, commit: str) -> List[str]:
@@ -231,6 +230,10 @@ class Repository:
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether one commit leads to another, so that a pull is a fast-forward."""
         return self._run(["merge-base", "--is-ancestor", old, new], LOCAL_SECONDS).code == 0
+
+    def standing(self, paths: Sequence[str]) -> List[str]:
+        """All that git does not track at some paths, also what it ignores."""
+        return _names(self.git("ls-files", "--others", "-z", "--", *paths, more=LITERAL)) if paths else []
 
     def untracked(self, paths: Sequence[str]) -> List[str]:
         """What git neither tracks nor ignores at some paths, sorted; a folder stands for all that is in it."""
@@ -283,16 +286,3 @@ class Repository:
 
 def _names(output: bytes) -> List[str]:
     return sorted(os.fsdecode(name) for name in output.split(b"\0") if name)
-
-
-def portions(paths: Sequence[str]) -> Iterator[List[str]]:
-    """The paths in portions that fit a command line."""
-    some, size = [], 0  # type: List[str], int
-    for path in paths:
-        some.append(path)
-        size += len(os.fsencode(path)) + 1
-        if size > PORTION:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some

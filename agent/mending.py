@@ -10,7 +10,8 @@ from agent.commit import Commit
 from agent.edits import edited
 from agent.errors import GitError
 from agent.files import scratch
-from agent.git import LITERAL, Repository, portions
+from agent.git import LITERAL, Repository
+from agent.programs import portions
 
 BLOCK = 1 << 18
 DAMAGED = re.compile("index file (smaller than expected|corrupt)|bad signature")

@@ -7,12 +7,13 @@ import subprocess  # nosec B404
 import threading
 import time
 from collections import deque
-from typing import IO, Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import IO, Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 from agent.errors import AgentError
 from agent.text import cut, named, plain, without_passwords
 
 BLOCK = 1 << 16
+PORTION = 100_000  # bytes of names in one command
 KEPT_LINES = 1000
 SHOWN = 1000  # characters of what a failed program said
 GRACE = 2  # seconds for what is still in the pipe when a program has ended
@@ -178,3 +179,16 @@ class _Reader(threading.Thread):
         self._kept.append(line + b"\n")
         if self._on_line:
             self._on_line(line.decode("utf-8", "backslashreplace").rstrip("\r"))
+
+
+def portions(paths: Sequence[str]) -> Iterator[List[str]]:
+    """The paths in portions that fit a command line."""
+    some, size = [], 0  # type: List[str], int
+    for path in paths:
+        some.append(path)
+        size += len(os.fsencode(path)) + 1
+        if size > PORTION:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

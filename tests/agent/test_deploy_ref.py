@@ -62,6 +62,7 @@ def test_following_overwrites_nothing_that_was_edited(host: Stack) -> None:
 def test_a_pinned_branch_is_deployed_wherever_somebody_put_the_clone(host: Stack) -> None:
     host.configure(ref="main")
     host.deploy()
+    git(host.remote.clone, "remote", "rename", "origin", "there")
     git(host.remote.clone, "checkout", "--quiet", "-b", "feature")
     write(host.remote.clone, {"web/nginx.conf": "feature"})
     git(host.remote.clone, "commit", "--quiet", "--all", "--message", "Feature")

@@ -58,6 +58,16 @@ def test_a_file_that_git_does_not_ignore_stops_the_pull(made: Stack, here: str, 
     assert (made.remote.clone / here).read_text() == "ours\n"
 
 
+def test_what_git_tracks_is_in_nobodys_way(made: Stack) -> None:
+    made.remote.push({"web/d/x": "1", "web/f": "2"})
+    made.deploy()
+    git(made.remote.work, "rm", "--quiet", "-r", "web/d", "web/f")
+    made.remote.push({"web/d": "a file", "web/f/y": "a folder"}, "Turn them round")
+    assert "A pull replaces" not in made.deploy("--dry-run").stdout
+    done = made.deploy()
+    assert (done.returncode, "were replaced" in done.stdout) == (0, False)
+
+
 def test_an_empty_folder_is_in_nobodys_way(made: Stack) -> None:
     (made.remote.clone / "new").mkdir()
     add(made, "new")

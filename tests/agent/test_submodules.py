@@ -41,11 +41,14 @@ def test_another_commit_of_a_submodule_is_deployed(host: Stack, rules: Remote) -
     assert host.deploy().returncode == 0
     assert content(host, "web/rules/a.rules") == "v1\n"
     host.made()
+    git(host.remote.clone, "config", "diff.ignoreSubmodules", "all")
     move(host.remote, "web/rules", rules, {"a.rules": "v2\n"})
+    said = host.deploy("--dry-run").stdout
+    assert ("Would change web/rules\n" in said, "Would run make gitopsWeb\n" in said) == (True, True)
     assert host.deploy().returncode == 0
     assert content(host, "web/rules/a.rules") == "v2\n"
     assert host.made() == ["web"]
-    assert host.board()["status"] == "synced"
+    assert (host.board()["status"], host.board()["changed_files"]) == ("synced", ["web/rules"])
     assert host.deploy().returncode == 0
     assert host.made() == []
 
