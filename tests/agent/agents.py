@@ -137,6 +137,9 @@ def _made(files: tuple[tuple[str, str], ...]) -> Path:
     git(folder, "clone", "--quiet", bare, work)
     Remote(folder / "work", folder / "clone").push(dict(files), "First")
     git(folder, "clone", "--quiet", bare, clone)
+    for repository in (bare, work, clone):  # else each fetch, merge, commit and push starts a git that tidies up
+        git(Path(repository), "config", "maintenance.auto", "false")
+        git(Path(repository), "config", "receive.autogc", "false")
     for sample in folder.glob("**/hooks/*.sample"):
         sample.unlink()
     return folder

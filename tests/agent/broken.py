@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,28 @@ def held(host: Stack, step: str) -> tuple[subprocess.Popen[str], Callable[[], No
             (host.remote.clone / ".git/hooks" / name).unlink(missing_ok=True)
 
     return process, well
+
+
+def killed(host: Stack, step: str) -> None:
+    """Agent and git are killed at a step of the pull, as by a machine that goes down, and that is a while ago."""
+    process, well = held(host, step)
+    process.kill()
+    process.communicate()
+    for pid in gits(host):
+        os.kill(pid, signal.SIGKILL)
+    well()
+    grown(host.remote.clone)
+
+
+def dies(host: Stack, mine: str, hook: str = ".git/hooks/reference-transaction") -> None:
+    """So they are where a hook of git finds that it is its turn."""
+    path = host.remote.clone / hook
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\nif {mine}; then kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID; fi\n")
+    path.chmod(0o755)
+    assert host.deploy().returncode == -9
+    path.unlink()
+    grown(host.remote.clone)
 
 
 STEPS = ["fetch", "files", "prepared", "committed", "end"]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.agent.agents import git, write
-from tests.agent.broken import COMMIT, STEPS, checked, gits, grown, held, lock, ready, took
+from tests.agent.broken import COMMIT, STEPS, checked, dies, gits, held, killed, lock, ready, took
 from tests.agent.stack import HEALTHY, Stack, pipes
 from tests.process.service import wait_until
 
@@ -18,15 +18,19 @@ LOCKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_that_nobody_holds_is_named_by_the_doctor_and_removed_by_the_next_run(host: Stack, name: str) -> None:
+def test_locks_that_nobody_holds_are_named_by_the_doctor_and_removed_by_the_next_run(host: Stack) -> None:
     commit = ready(host)
-    left = lock(host.remote.clone / ".git" / name)
-    words = f"Its locks: no living process holds {left}. The next deploy or check removes it, or you: rm {left}"
+    left = sorted(lock(host.remote.clone / ".git" / name) for name in LOCKS)
+    names = " ".join(map(str, left))
+    words = f"Its locks: no living process holds {names}. The next deploy or check removes it, or you: rm {names}"
     said = host.agent("doctor", "--config", host.folder / "config.json").stdout
     assert words in said, said
-    assert f"Would remove {left}" in host.deploy("--dry-run").stdout
-    assert left.exists()
+    for path in left:
+        path.unlink()
+    lock(left[0])
+    assert f"Would remove {left[0]}" in host.deploy("--dry-run").stdout
+    for path in left:
+        lock(path)
     took(host, commit)
 
 
@@ -97,13 +101,7 @@ def test_a_lock_is_that_of_a_git_that_works_in_the_clone_with_an_editor_open(hos
 def test_agent_and_git_are_killed_at_a_step_and_the_next_run_takes_the_commit(host: Stack, step: str) -> None:
     """As by a machine that goes down."""
     commit = ready(host)
-    process, well = held(host, step)
-    process.kill()
-    process.communicate()
-    for pid in gits(host):
-        os.kill(pid, signal.SIGKILL)
-    well()
-    grown(host.remote.clone)
+    killed(host, step)
     assert checked(host) != "synced", "no make was run for it"
     doctor = host.agent("doctor", "--config", host.folder / "config.json").stdout
     assert "edited by hand" not in doctor
@@ -133,13 +131,7 @@ def test_death_on_the_way_back_to_the_pinned_branch_is_got_over(host: Stack, mom
     host.configure(ref="main")
     commit = ready(host)
     git(host.remote.clone, "checkout", "--quiet", "-b", "feature")
-    hook = host.remote.clone / ".git/hooks/reference-transaction"
-    mine = f'[ "$1" = {moment} ] && grep -q " refs/heads/main"'
-    hook.write_text(f"#!/bin/sh\nif {mine}; then kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID; fi\n")
-    hook.chmod(0o755)
-    assert host.deploy().returncode == -9
-    hook.unlink()
-    grown(host.remote.clone)
+    dies(host, f'[ "$1" = {moment} ] && grep -q " refs/heads/main"')
     assert checked(host) != "synced"
     took(host, commit)
 
@@ -187,13 +179,7 @@ def test_behind_a_lock_of_the_branch_the_files_go_back(host: Stack) -> None:
 
 def test_what_somebody_edited_in_what_a_broken_pull_left_is_never_lost(host: Stack) -> None:
     commit = ready(host)
-    process, well = held(host, "prepared")
-    process.kill()
-    process.communicate()
-    for pid in gits(host):
-        os.kill(pid, signal.SIGKILL)
-    well()
-    grown(host.remote.clone)
+    killed(host, "prepared")
     edited = {"redis/redis.conf": "port 1\nmine\n", "web/new/page.html": "mine", "web/mine.conf": "mine"}
     write(host.remote.clone, edited)
     host.deploy()
@@ -206,18 +192,16 @@ def test_what_somebody_edited_in_what_a_broken_pull_left_is_never_lost(host: Sta
     assert host.board()["commit_sha"] == commit
 
 
-@pytest.mark.parametrize("size", [0, 10, 30_000])
-@pytest.mark.parametrize("rest", [b"", b"\0" * 100])
-def test_a_file_that_was_half_written_is_ours(host: Stack, size: int, rest: bytes) -> None:
-    commit = ready(host)
-    process, well = held(host, "files")
-    process.kill()
-    process.communicate()
-    for pid in gits(host):
-        os.kill(pid, signal.SIGKILL)
-    well()
-    grown(host.remote.clone)
-    (host.remote.clone / "web/index.html").write_bytes(COMMIT["web/index.html"].upper().encode()[:size] + rest)
+def test_files_that_were_half_written_are_ours(host: Stack) -> None:
+    """Of any length, with NUL bytes behind where the power went."""
+    halves = {
+        f"web/half{size}{len(rest)}.html": (size, rest) for size in (0, 10, 30_000) for rest in (b"", b"\0" * 100)
+    }
+    ready(host)
+    commit = host.remote.push(dict.fromkeys(halves, COMMIT["web/index.html"]))
+    killed(host, "files")
+    for name, (size, rest) in halves.items():
+        (host.remote.clone / name).write_bytes(COMMIT["web/index.html"].upper().encode()[:size] + rest)
     took(host, commit)
 
 
@@ -226,13 +210,7 @@ def test_a_rollback_that_is_killed_is_done_by_the_next_run(host: Stack) -> None:
     host.deploy()
     good = git(host.remote.clone, "rev-parse", "HEAD")
     bad = host.remote.push({"redis/redis.conf": "bad", "web/new.conf": "bad"})
-    hook = host.remote.clone / ".git/hooks/reference-transaction"
-    back = f'[ "$1" = prepared ] && grep -q " {good} refs/heads/main"'
-    hook.write_text(f"#!/bin/sh\nif {back}; then kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID; fi\n")
-    hook.chmod(0o755)
-    assert host.deploy().returncode == -9
-    hook.unlink()
-    grown(host.remote.clone)
+    dies(host, f'[ "$1" = prepared ] && grep -q " {good} refs/heads/main"')
     assert host.deploy().returncode == 1
     assert git(host.remote.clone, "rev-parse", "HEAD") == good
     assert git(host.remote.clone, "status", "--porcelain") == ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.agents import Agent, Remote, git, remote, write
-from tests.agent.broken import checked, grown
+from tests.agent.broken import checked, dies
 from tests.agent.stack import FILES, HEALTHY, Stack, pipes
 from tests.agent.submodule import TRUST, bind
 
@@ -189,13 +189,7 @@ def test_the_way_back_leads_over_an_unedited_file(host: Stack) -> None:
 def test_death_while_an_unedited_file_is_replaced_loses_nothing(host: Stack) -> None:
     crlf(host)
     mended(host)
-    hook = host.remote.clone / ".git/hooks/reference-transaction"
-    mine = '[ "$1" = prepared ] && grep -q refs/heads/main'
-    hook.write_text(f"#!/bin/sh\nif {mine}; then kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID; fi\n")
-    hook.chmod(0o755)
-    assert host.deploy().returncode == -9
-    hook.unlink()
-    grown(host.remote.clone)
+    dies(host, '[ "$1" = prepared ] && grep -q refs/heads/main')
     assert checked(host) != "synced"
     assert (host.deploy().returncode, host.made()) == (0, ["redis"])
     assert (host.remote.clone / NAME).read_bytes() == LF
@@ -221,13 +215,7 @@ def test_what_a_broken_pull_left_is_named_from_the_folder_that_is_deployed(host:
     host.configure(deploymentRepo=str(host.remote.clone / "hosts/a"))
     assert host.deploy().returncode == 0
     host.remote.push({f"hosts/a/{NAME}": "port 2\n", "hosts/b/b.conf": "new\n"})
-    hook = host.remote.clone / ".git/hooks/reference-transaction"
-    mine = '[ "$1" = prepared ] && grep -q refs/heads/main'
-    hook.write_text(f"#!/bin/sh\nif {mine}; then kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID; fi\n")
-    hook.chmod(0o755)
-    assert host.deploy().returncode == -9
-    hook.unlink()
-    grown(host.remote.clone)
+    dies(host, '[ "$1" = prepared ] && grep -q refs/heads/main')
     done = host.deploy()
     assert done.returncode == 0
     for name in (NAME, "../b/b.conf"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.agents import Agent, Remote, git, remote, write
-from tests.agent.broken import checked, grown, lock
+from tests.agent.broken import checked, dies, lock
 from tests.agent.stack import Stack
 from tests.agent.submodule import TRUST, bind
 
@@ -39,40 +39,29 @@ def taken(host: Stack, *made: str) -> None:
 
 
 @pytest.mark.usefixtures("rules")
-def test_one_that_is_removed_goes_and_another_may_come_in_its_place(host: Stack) -> None:
-    git(host.remote.work, "rm", "--quiet", PLACE)
+def test_one_that_moves_or_is_removed_goes_and_others_may_come_in_its_place_and_back(host: Stack) -> None:
+    work, clone = host.remote.work, host.remote.clone
+    git(work, "mv", PLACE, "redis/rules")
     host.remote.push({})
-    taken(host, "web")
-    assert not (host.remote.clone / PLACE).exists()
-    remote(host.folder / "others", {"b.rules": "other\n"})
-    bind(host.remote.work, PLACE, "../others/remote.git", "others")
-    host.remote.push({}, "Another")
-    taken(host, "web")
-    assert (host.remote.clone / PLACE / "b.rules").read_text() == "other\n"
-
-
-@pytest.mark.usefixtures("rules")
-def test_another_of_another_name_in_its_place_and_the_way_back(host: Stack) -> None:
-    work = host.remote.work
-    remote(host.folder / "others", {"b.rules": "other\n"})
-    git(work, "rm", "--quiet", PLACE)
-    bind(work, PLACE, "../others/remote.git", "others")
-    host.remote.push({}, "Another")
-    taken(host, "web")
-    assert [path.name for path in (host.remote.clone / PLACE).glob("*.rules")] == ["b.rules"]
+    taken(host, "redis", "web")
+    assert (clone / "redis/rules/a.rules").read_text() == "v1\n"
+    assert not (clone / PLACE).exists()
+    git(work, "rm", "--quiet", "redis/rules")
+    host.remote.push({})
+    taken(host, "redis")
+    assert not (clone / "redis/rules").exists()
+    for name in ("one", "two"):
+        remote(host.folder / name, {f"{name}.rules": ""})
+        if name == "two":
+            git(work, "rm", "--quiet", PLACE)
+        bind(work, PLACE, f"../{name}/remote.git", name)
+        host.remote.push({})
+        taken(host, "web")
+        assert [path.name for path in (clone / PLACE).glob("*.rules")] == [f"{name}.rules"]
     git(work, "revert", "--no-edit", "HEAD")
     git(work, "push", "--quiet", "origin", "HEAD:main")
     taken(host, "web")
-    assert [path.name for path in (host.remote.clone / PLACE).glob("*.rules")] == ["a.rules"]
-
-
-@pytest.mark.usefixtures("rules")
-def test_one_that_moves_to_another_folder_is_there_and_no_more_here(host: Stack) -> None:
-    git(host.remote.work, "mv", PLACE, "redis/rules")
-    host.remote.push({})
-    taken(host, "redis", "web")
-    assert (host.remote.clone / "redis/rules/a.rules").read_text() == "v1\n"
-    assert not (host.remote.clone / PLACE).exists()
+    assert [path.name for path in (clone / PLACE).glob("*.rules")] == ["one.rules"]
 
 
 @pytest.mark.usefixtures("rules")
@@ -93,22 +82,17 @@ def test_files_may_come_in_its_place_and_it_in_theirs(host: Stack, name: str) ->
 
 def test_one_in_a_submodule_goes_too_and_files_may_come_in_its_place(host: Stack, rules: Remote) -> None:
     remote(host.folder / "more", {"b.rules": "v1\n"})
-    bind(rules.work, "more", "../../more/remote.git")
-    for files in ({}, {"more/b.rules": "files now\n"}, None):
-        if files is None:
-            git(rules.work, "revert", "--no-edit", "HEAD")
-        elif files:
-            git(rules.work, "rm", "--quiet", "more")
-        rules.push(files or {})
+    for name in ("gone", "files"):
+        bind(rules.work, name, "../../more/remote.git")
+    for files in ({}, {"files/b.rules": "files now\n"}):
+        if files:
+            git(rules.work, "rm", "--quiet", "gone", "files")
+        rules.push(files)
         git(host.remote.work / PLACE, "-c", "protocol.file.allow=always", "pull", "--quiet", "origin", "main")
         host.remote.push({}, "Move it")
         taken(host, "web")
-    git(rules.work, "rm", "--quiet", "more")
-    rules.push({})
-    git(host.remote.work / PLACE, "-c", "protocol.file.allow=always", "pull", "--quiet", "origin", "main")
-    host.remote.push({}, "Move it")
-    taken(host, "web")
-    assert not (host.remote.clone / PLACE / "more").exists()
+    assert (host.remote.clone / PLACE / "files/b.rules").read_text() == "files now\n"
+    assert not (host.remote.clone / PLACE / "gone").exists()
 
 
 @pytest.mark.usefixtures("rules")
@@ -143,17 +127,12 @@ def test_the_config_can_leave_it_where_it_is(host: Stack) -> None:
 
 
 @pytest.mark.usefixtures("rules")
-@pytest.mark.parametrize("hook", ["post-merge", "post-index-change"])
+@pytest.mark.parametrize("hook", [".git/hooks/post-merge", f".git/modules/{PLACE}/hooks/post-index-change"])
 def test_death_before_it_is_gone_is_got_over(host: Stack, hook: str) -> None:
     """Of the agent after git's merge, or in the midst of the removal."""
     git(host.remote.work, "mv", PLACE, "redis/rules")
     host.remote.push({})
-    folder = host.remote.clone / (".git/hooks" if hook == "post-merge" else f".git/modules/{PLACE}/hooks")
-    write(folder, {hook: "#!/bin/sh\nkill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat) $PPID\n"})
-    (folder / hook).chmod(0o755)
-    assert host.deploy().returncode == -9
-    (folder / hook).unlink()
-    grown(host.remote.clone)
+    dies(host, "true", hook)
     assert checked(host) != "synced"
     taken(host, "redis", "web")
     assert not (host.remote.clone / PLACE).exists()
