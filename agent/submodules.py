@@ -102,18 +102,23 @@ def _make_way(repository: Repository, path: str, new: str) -> bool:
 
 
 def _leave(repository: Repository, path: str) -> bool:
-    """Take away the files of a submodule. What was edited there stays, and all that git does not have."""
+    """Take away the files of a submodule. What was edited there stays, and all that git does not have.
+
+    So does one whose git folder is in it: its commits may be nowhere else.
+    """
     inner = inside(repository, path)
     if inner is None or inner.whole().folder != os.path.realpath(inner.folder):
         return False
-    for one in recorded(inner):
-        _leave(inner, one)
+    link, below = os.path.join(inner.folder, ".git"), list(recorded(inner))
+    if not os.path.isfile(link):
+        return False
     try:
         inner.git("read-tree", "-m", "-u", "HEAD", inner.tree(""))
     except GitError:  # edited
         return False
-    if os.path.isfile(os.path.join(inner.folder, ".git")):
-        os.unlink(os.path.join(inner.folder, ".git"))
+    for one in below:
+        _leave(inner, one)
+    os.unlink(link)
     with contextlib.suppress(OSError):  # where something stays
         os.rmdir(inner.folder)
     return True

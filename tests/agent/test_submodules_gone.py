@@ -152,3 +152,7 @@ def test_a_lock_in_one_with_a_git_folder_of_its_own_is_removed(host: Stack, rule
     git(host.remote.work / PLACE, "-c", "protocol.file.allow=always", "pull", "--quiet", "origin", "main")
     host.remote.push({}, "Move it")
     taken(host, "web")
+    git(host.remote.work, "rm", "--quiet", PLACE)
+    host.remote.push({})
+    assert "Git does not have these, so no change of them counts: web/rules/." in host.deploy().stdout
+    assert (host.remote.clone / PLACE / "a.rules").exists(), "commits that were made there are nowhere else"
