@@ -53,7 +53,7 @@ class Fleet:
         self.acknowledged: list[Report] = []
         self.refused: list[str] = []
         self._address = urlsplit(url).netloc
-        self._group = group
+        self.group = group
         self._first = first
         self._told_to_stop = threading.Event()
         self._threads = [threading.Thread(target=self._report, args=(number,)) for number in range(threads)]
@@ -87,8 +87,8 @@ class Fleet:
         connection = HTTPConnection(self._address, timeout=30)
         for number in itertools.count(self._first):
             host = f"new-{thread}-{number}" if number % 2 else f"again-{thread}"
-            body = {"server_group": self._group, "host": host, "status": "synced", "commit_sha": str(number)}
-            self.sent.append((f"{self._group}/{host}", number))
+            body = {"server_group": self.group, "host": host, "status": "synced", "commit_sha": str(number)}
+            self.sent.append((f"{self.group}/{host}", number))
             try:
                 connection.request("POST", "/status/pipeline", json.dumps(body), JSON)
                 answer = connection.getresponse()
@@ -97,7 +97,7 @@ class Fleet:
                 connection.close()  # the service went, or let this connection go: the next report opens another
             else:
                 if answer.status in (200, 201):
-                    self.acknowledged.append((f"{self._group}/{host}", number))
+                    self.acknowledged.append((f"{self.group}/{host}", number))
                 else:
                     self.refused.append(f"{answer.status} {text.decode()}")
             if self._told_to_stop.is_set():

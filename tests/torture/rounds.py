@@ -1,0 +1,92 @@
+"""One round: a service under load, a few faults one after the other, and what became of all that was acknowledged."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from storage.verify import verify
+from tests.process.fleet import Fleet, board, lost, stored, trouble_in_history
+from tests.process.service import ROOT, running
+from tests.torture.faults import Fault, Machine
+from tests.torture.readers import Readers
+
+REPORTERS, READERS = 4, 2
+SECONDS_TO_GO_ON = 60  # after a fault
+
+
+@dataclass
+class Figures:
+    """What was done so far, and what was wrong of it."""
+
+    rounds: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    acknowledged: int = 0
+    refused: int = 0
+    readings: int = 0
+    slowest: float = 0.0
+    trouble: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(self.faults.items()))
+        return (
+            f"rounds {self.rounds}, faults {self.faults.total()}, reports acknowledged {self.acknowledged:,}, refused "
+            f"with a 503 {self.refused:,}, readings {self.readings:,}, the slowest {self.slowest:.1f} s, "
+            f"wrong {len(self.trouble)} ({faults})"
+        )
+
+
+def play(folder: Path, dice: random.Random, faults: Sequence[Fault], figures: Figures, database: str = "") -> None:
+    """Play one round in a new folder, and add what came of it to the figures."""
+    (folder / "tmp").mkdir(parents=True)
+    settings = {
+        "GUNICORN_CMD_ARGS": f"--config {Path(__file__).with_name('settings.py').relative_to(ROOT)}",
+        "TORTURE": str(folder), "TMPDIR": str(folder / "tmp"), "STATUS_ACCESS_LOG": "off",
+        **({"STATUS_STORE": database} if database else {}),
+    }  # fmt: skip
+    sent, acknowledged = list[tuple[str, int]](), list[tuple[str, int]]()
+    with running(folder, environment=settings) as service:
+        for_all = Fleet(service.url, "fleet", REPORTERS)
+        readers = Readers(service.url, for_all, READERS)
+        with for_all.reporting(), readers.reading():
+            for fault in faults:
+                with fault(Machine(service, folder, dice)):
+                    figures.faults[fault.__name__] += 1
+                if not _goes_on(for_all):
+                    figures.trouble.append(f"after {fault.__name__} nothing is acknowledged any more")
+                    break
+        figures.trouble += [f"{key} {number} is lost" for key, number in lost(for_all.acknowledged, board(service))]
+        service.signal(dice.choice([signal.SIGKILL, signal.SIGTERM]))
+        service.process.wait()
+    sent, acknowledged = for_all.sent, for_all.acknowledged
+    with running(folder, environment=settings) as service:
+        figures.trouble += [f"{key} {number} is lost" for key, number in lost(acknowledged, board(service))]
+        service.stop()
+    if not database:
+        figures.trouble += [
+            f"{key} {number} is not in the file" for key, number in lost(acknowledged, stored(service.store))
+        ]
+        figures.trouble += [f"verify: {one.where}: {one.text}" for one in verify(service.store) if one.kind == "wrong"]
+    figures.trouble += trouble_in_history(SecretStr(database) if database else service.store, acknowledged, sent)
+    figures.trouble += readers.trouble
+    figures.trouble += [text for text in for_all.refused if not text.startswith("503 ")]
+    figures.rounds += 1
+    figures.acknowledged += len(acknowledged)
+    figures.refused += len(for_all.refused)
+    figures.readings += readers.readings
+    figures.slowest = max(figures.slowest, readers.slowest)
+
+
+def _goes_on(fleet: Fleet) -> bool:
+    """Whether reports are acknowledged, as nothing is wrong any more."""
+    goal, deadline = len(fleet.acknowledged) + 10, time.monotonic() + SECONDS_TO_GO_ON
+    while len(fleet.acknowledged) < goal:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
