@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run agent test lint requirements sbom audit demo bench bench-peers clean
+.PHONY: help run agent test lint requirements sbom audit torture demo bench bench-peers clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ sbom: $(VENV)/dev.done ## write what the image is made of to dist/sbom.cdx.json,
 
 audit: $(VENV)/dev.done ## ask the index, or a folder of OSV files ADVISORIES=, whether what the service runs on has known holes
 	$(BIN)/python deploy/audit.py requirements-postgres.txt $(ADVISORIES)
+
+torture: $(VENV)/dev.done ## play faults, power cuts and damaged files for MINUTES=60, and look for what was lost
+	$(BIN)/python -m tests.torture --minutes $(or $(MINUTES),60)
 
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
 	$(BIN)/python -m tests.process.day

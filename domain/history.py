@@ -94,6 +94,17 @@ def file_entries(
     return found
 
 
+def is_entry(entry: Any) -> bool:
+    """Whether a stored value holds what the store needs of an entry: later versions may add to the rest."""
+    return (
+        isinstance(entry, dict)
+        and type(entry.get("revision")) is int
+        and entry.keys() >= Entry.__required_keys__
+        and all(isinstance(entry[name], str) for name in ("time", "server_group", "host", "source", "event", "status"))
+        and isinstance(entry["changed_files"], list)
+    )
+
+
 def entry_key(entry: Entry) -> str:
     """The key of the server that an entry is about."""
     return server_key(entry["server_group"], entry["host"])

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from domain.history import Entry
-from domain.server import MAX_REVISION, Server, completed, is_revision
+from domain.history import Entry, is_entry
+from domain.server import MAX_REVISION, Server, completed, is_revision, restore_servers
 from storage.files import Signature, rename_synced, write_all, write_synced
 
 
@@ -217,6 +217,15 @@ def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
     return lines, good
 
 
+def problem_of(line: Line) -> str:
+    """What is wrong with the records and entries of a commit; empty if nothing is."""
+    try:
+        restore_servers({key: server for key, server in line.servers.items() if server is not None})
+    except ValueError as error:
+        return str(error)
+    return "" if all(map(is_entry, line.history)) else "it holds a history entry that is none"
+
+
 def _line(members: dict[str, Any], known: int) -> Line:
     if "checkpoint" in members:
         inode, size, changed = members["file"]
@@ -229,6 +238,7 @@ def _line(members: dict[str, Any], known: int) -> Line:
     revision, servers = int(members["revision"]), members["servers"]
     if revision <= known:
         return Line(revision, history=members["history"])
-    # Complete them, as a service of an older version may have written them; only what people edit is checked too.
+    # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
+    # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
     kept = {key: server and completed(server) for key, server in servers.items()}
     return Line(revision, kept, members["history"])

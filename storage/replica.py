@@ -13,7 +13,7 @@ from domain.server import MAX_REVISION
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.fleet import Fleet
 from storage.history import HistoryFile
-from storage.journal import Journal, Line, taken_in
+from storage.journal import Journal, Line, problem_of, taken_in
 from storage.queue import Answer
 
 BEGIN_ANEW = "Mount its disk or put a backup back; `flask store new` begins an empty one."
@@ -115,6 +115,9 @@ class Replica:
                 f"The store {self._path.name} is on another file system than before. Mount its disk again; or, if it "
                 "was moved there, restart the service."
             )
+        for line in lines:
+            if problem := problem_of(line):
+                raise ValueError(f"the line of revision {line.revision} in its journal is damaged: {problem}")
         checkpoints = [line for line in lines if line.file]
         # The last checkpoint, or the one before it, if a crash came between announcing and renaming.
         start, self.is_foreign = document.revision, file not in [line.file for line in checkpoints[-2:]]

@@ -11,12 +11,12 @@ from typing import Any
 
 from domain.document import Document, read_document
 from domain.errors import Unavailable
-from domain.server import Server, restore_servers
+from domain.server import Server
 from domain.tokens import read_keyring
 from storage.files import Signature, explained, not_understood, read_signed, signature_of
 from storage.findings import TORN, Finding, counted
-from storage.journal import Line, decoded, taken_in
-from storage.verify_history import Fleet, agreement_findings, history_findings, is_entry
+from storage.journal import Line, decoded, problem_of, taken_in
+from storage.verify_history import Fleet, agreement_findings, history_findings
 
 # One of them makes an object without a version a version 1 file; legacy.py, which migrates it, has the same.
 VERSION_1_KEYS = {"repo", "server", "sync_status", "drift_count", "deployed_files", "drifted_files", "last_check"}
@@ -157,22 +157,13 @@ def _journal_findings(path: Path, content: bytes) -> tuple[list[Line], list[Find
             sentence = f"its revision {line.revision} comes after revision {revision}: lines were moved or doubled."
             findings.append(Finding("wrong", where, sentence))
         revision = max(revision, line.revision)
-        problem = _problem(line)
+        problem = problem_of(line)
         if problem:
             sentence = f"{problem}. Take this line out, and lose its commit, before it gets into the file."
             findings.append(Finding("wrong", where, sentence))
     if is_torn:
         findings.append(Finding("harmless", path.name, TORN))
     return lines, findings
-
-
-def _problem(line: Line) -> str | None:
-    """What is wrong with the records and entries of a commit. The service trusts them, as nobody edits a journal."""
-    try:
-        restore_servers({key: server for key, server in line.servers.items() if server is not None})
-    except ValueError as error:
-        return str(error)
-    return None if all(is_entry(entry) for entry in line.history) else "it holds a history entry that is none"
 
 
 def _token_findings(path: Path) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from domain.history import Entry, entry_key, file_entries
+from domain.history import Entry, entry_key, file_entries, is_entry
 from domain.server import MAX_REVISION, Server, is_revision
 from storage.findings import TORN, Finding, counted
 
@@ -99,13 +99,3 @@ def _loaded(line: bytes) -> Any:
         return orjson.loads(line)
     except ValueError:
         return None
-
-
-def is_entry(entry: Any) -> bool:
-    """Whether it holds what the store needs of one: later versions may add to the rest."""
-    return (
-        isinstance(entry, dict)
-        and type(entry.get("revision")) is int
-        and isinstance(entry.get("time"), str)
-        and entry.keys() >= Entry.__required_keys__
-    )

@@ -1,5 +1,6 @@
 """The journal beside the file: what waits in it, who reads it, and when it is started anew."""
 
+import json
 import shutil
 import stat
 import threading
@@ -188,3 +189,34 @@ def test_heartbeats_let_no_file_grow(path: Path, monkeypatch: pytest.MonkeyPatch
     assert max(sizes) < 6_000
     assert beside(path, "history").stat().st_size == before[1]
     assert abs(path.stat().st_size - before[0]) < 10  # the revision has more digits
+
+
+@pytest.mark.parametrize(
+    ("where", "odd"),
+    [
+        (("servers", "b/x", "timestamp"), None),
+        (("servers", "b/x", "last_cron_check"), [None]),
+        (("servers", "b/x", "first_seen"), 2**63 - 1),
+        (("history", 0, "time"), None),
+        (("history", 0, "changed_files"), 3),
+    ],
+)
+def test_a_start_refuses_a_line_with_a_member_that_cannot_be_and_leaves_it(
+    path: Path, where: tuple[Any, ...], odd: object
+) -> None:
+    store = opened(path)
+    note(store, ("a/x", "synced"))
+    keep_in_journal(store)
+    note(store, ("b/x", "synced"))
+    journal = beside(path, "journal")
+    *before, last = journal.read_bytes().splitlines(keepends=True)
+    member = line = json.loads(last)
+    for name in where[:-1]:
+        member = member[name]
+    member[where[-1]] = odd
+    content = b"".join([*before, json.dumps(line).encode(), b"\n"])
+    journal.write_bytes(content)
+    kept = path.read_bytes()
+    with pytest.raises(Unavailable, match="the line of revision 2 in its journal is damaged: "):
+        opened(path).snapshot()
+    assert (journal.read_bytes(), path.read_bytes()) == (content, kept)

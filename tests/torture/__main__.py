@@ -35,7 +35,7 @@ def main() -> int:
                     cut_power(folder, dice, figures)
                 elif kind == 1:
                     with fresh_schema(server.url) as database:
-                        play(folder, dice, dice.choices(WITH_A_DATABASE, k=FAULTS_A_ROUND), figures, database)
+                        play(folder, dice, dice.choices(WITH_A_DATABASE, k=FAULTS_A_ROUND), figures, database=database)
                 else:
                     play(folder, dice, dice.choices(FAULTS, k=FAULTS_A_ROUND), figures)
             print(f"{time.strftime('%H:%M:%S')} {figures}", flush=True)

@@ -23,10 +23,11 @@ class Machine:
     service: Service
     folder: Path
     dice: random.Random
+    pace: float = 1.0  # of what lasts
 
     def last(self, most: float = 3.0) -> None:
-        """Let a fault last."""
-        time.sleep(self.dice.random() * most)
+        """Let a fault last, at most for so many seconds."""
+        time.sleep(self.dice.random() * most * self.pace)
 
 
 Fault = Callable[[Machine], contextlib.AbstractContextManager[None]]

@@ -45,7 +45,9 @@ def fuzz(whole: Path, folder: Path, dice: random.Random, figures: Figures) -> No
         verify(path)
         store = open_store(path, never_version_1)
         try:
-            store.snapshot(), list(store.events()), store.check()
+            store.snapshot()
+            list(store.events())
+            store.check()
             put(store, server("d/x"))
             store.close()
         except Unavailable:

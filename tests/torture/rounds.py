@@ -1,8 +1,8 @@
 """One round: a service under load, a few faults one after the other, and what became of all that was acknowledged."""
 
+import contextlib
 import random
 import signal
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,11 @@ from pydantic import SecretStr
 
 from storage.verify import verify
 from tests.process.fleet import Fleet, board, lost, stored, trouble_in_history
-from tests.process.service import ROOT, running
+from tests.process.service import ROOT, running, wait_until
 from tests.torture.faults import Fault, Machine
 from tests.torture.readers import Readers
 
 REPORTERS, READERS = 4, 2
-SECONDS_TO_GO_ON = 60  # after a fault
 
 
 @dataclass
@@ -41,7 +40,15 @@ class Figures:
         )
 
 
-def play(folder: Path, dice: random.Random, faults: Sequence[Fault], figures: Figures, database: str = "") -> None:
+def play(
+    folder: Path,
+    dice: random.Random,
+    faults: Sequence[Fault],
+    figures: Figures,
+    *,
+    database: str = "",
+    pace: float = 1.0,
+) -> None:
     """Play one round in a new folder, and add what came of it to the figures."""
     (folder / "tmp").mkdir(parents=True)
     settings = {
@@ -49,21 +56,20 @@ def play(folder: Path, dice: random.Random, faults: Sequence[Fault], figures: Fi
         "TORTURE": str(folder), "TMPDIR": str(folder / "tmp"), "STATUS_ACCESS_LOG": "off",
         **({"STATUS_STORE": database} if database else {}),
     }  # fmt: skip
-    sent, acknowledged = list[tuple[str, int]](), list[tuple[str, int]]()
     with running(folder, environment=settings) as service:
-        for_all = Fleet(service.url, "fleet", REPORTERS)
-        readers = Readers(service.url, for_all, READERS)
-        with for_all.reporting(), readers.reading():
+        fleet = Fleet(service.url, "fleet", REPORTERS)
+        readers = Readers(service.url, fleet, READERS)
+        with fleet.reporting(), readers.reading():
             for fault in faults:
-                with fault(Machine(service, folder, dice)):
+                with fault(Machine(service, folder, dice, pace)):
                     figures.faults[fault.__name__] += 1
-                if not _goes_on(for_all):
+                if not _goes_on(fleet):
                     figures.trouble.append(f"after {fault.__name__} nothing is acknowledged any more")
                     break
-        figures.trouble += [f"{key} {number} is lost" for key, number in lost(for_all.acknowledged, board(service))]
+        figures.trouble += [f"{key} {number} is lost" for key, number in lost(fleet.acknowledged, board(service))]
         service.signal(dice.choice([signal.SIGKILL, signal.SIGTERM]))
         service.process.wait()
-    sent, acknowledged = for_all.sent, for_all.acknowledged
+    acknowledged = fleet.acknowledged
     with running(folder, environment=settings) as service:
         figures.trouble += [f"{key} {number} is lost" for key, number in lost(acknowledged, board(service))]
         service.stop()
@@ -72,21 +78,19 @@ def play(folder: Path, dice: random.Random, faults: Sequence[Fault], figures: Fi
             f"{key} {number} is not in the file" for key, number in lost(acknowledged, stored(service.store))
         ]
         figures.trouble += [f"verify: {one.where}: {one.text}" for one in verify(service.store) if one.kind == "wrong"]
-    figures.trouble += trouble_in_history(SecretStr(database) if database else service.store, acknowledged, sent)
+    figures.trouble += trouble_in_history(SecretStr(database) if database else service.store, acknowledged, fleet.sent)
     figures.trouble += readers.trouble
-    figures.trouble += [text for text in for_all.refused if not text.startswith("503 ")]
+    figures.trouble += [text for text in fleet.refused if not text.startswith("503 ")]
     figures.rounds += 1
     figures.acknowledged += len(acknowledged)
-    figures.refused += len(for_all.refused)
+    figures.refused += len(fleet.refused)
     figures.readings += readers.readings
     figures.slowest = max(figures.slowest, readers.slowest)
 
 
 def _goes_on(fleet: Fleet) -> bool:
     """Whether reports are acknowledged, as nothing is wrong any more."""
-    goal, deadline = len(fleet.acknowledged) + 10, time.monotonic() + SECONDS_TO_GO_ON
-    while len(fleet.acknowledged) < goal:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    with contextlib.suppress(RuntimeError):
+        wait_until(fleet.more(10), "ten reports more are acknowledged")
+        return True
+    return False
