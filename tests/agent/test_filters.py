@@ -32,6 +32,7 @@ def set_up(clone: Path) -> None:
 @pytest.fixture
 def large(host: Stack) -> Stack:
     """A host with a commit whose filter it does not have."""
+    (host.remote.work / "web/link.bin").symlink_to("a.bin")  # of which no filter makes anything
     host.remote.push(LARGE)
     return host
 
