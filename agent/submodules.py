@@ -62,7 +62,8 @@ def update(repository: Repository) -> None:
     """Check out the commit that is recorded of each submodule, with the urls of `.gitmodules` as they are now."""
     submodules = recorded(repository)
     moved = [path for path, commit in submodules.items() if problem(repository, path, commit)]
-    before = {path: inner.head() for path, inner in ((path, inside(repository, path)) for path in moved) if inner}
+    there = {path: inside(repository, path) for path in moved}
+    before = {path: inner.head() for path, inner in there.items() if inner}
     if moved:
         try:
             repository.update_submodules(moved)

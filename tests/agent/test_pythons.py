@@ -69,7 +69,8 @@ def reports(agent: Agent, service: Service, group: str) -> None:
 def checks(agent: Agent, service: Service, group: str) -> None:
     """`check`, with files that git converts, a template, an exact folder, and letters that are no ASCII."""
     server = Server(agent.folder, agent, service, group)
-    server.remote.push({"größe/ü.conf": "ä=1\n", "größe/crlf/ü": "ü\n", ".gitattributes": "ü eol=crlf\n"})
+    server.remote.push({"größe/ü.conf": "ä=1\n", "größe/crlf/ü": "ü\n", ".gitattributes": "ü eol=crlf filter=ö\n"})
+    git(server.clone, "config", "filter.ö.required", "false")
     (agent.folder / "exact").mkdir()
     (agent.folder / "exact/ü").write_bytes("ü\r\n".encode())
     server.members["files"] = [{"source": "größe/crlf/*", "target": f"{agent.folder}/exact/", "exact": True}]
