@@ -24,6 +24,7 @@ from storage import Store, open_store, open_tokens, site_of
 from transfer import Place
 from web import (
     about,
+    age,
     agent,
     badge,
     errors,
@@ -94,6 +95,7 @@ def create_app(
         app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask has no other way
     errors.register(app)
     headers.register(app)
+    age.register(app, store)
     requests.register(app)
     origin.register(app, settings)
     guard.register(app)

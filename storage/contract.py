@@ -79,7 +79,9 @@ class Store(Protocol):
     takes none and writes nothing.
     Durable: `change` returns only when its commit, records and history together, survives a power cut. An error means
     that nothing was acknowledged; the caller may send it again.
-    Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began.
+    Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began; unless what it
+    comes from stands still, and `age` says since when.
+    Patient: whoever calls waits a few seconds and no more, however long a disk or a lock keeps others.
     Honest: no time that it hands out lies more than a minute ahead of the clock: whoever finds one, a reading or a
     commit, has it brought back to now for all, records and history alike, as far as the store can be written. The
     times of the entries about one server never run backwards, also where it was deleted between. By a clock that cannot
@@ -130,6 +132,10 @@ class Store(Protocol):
     def journal_size(self) -> int:
         """Bytes in the journal: what a start would read beside the file. 0 for a store that keeps none, or where it
         cannot be seen."""
+
+    def age(self) -> float:
+        """For how many seconds readings have been answered from memory alone, as what they come from stands still; 0
+        where the last one was of that moment."""
 
     def behind_seconds(self) -> float:
         """For how long what the operator reads, the file, has not shown all that was acknowledged; 0 where it does."""

@@ -1,5 +1,6 @@
 """What a process holds in memory: the servers, and the history that is not yet in its file."""
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ class Fleet:
         self.pending = list(pending)
         self.gone = dict(gone)  # when those servers were deleted that were lately
         self.latest = max(self.gone.values(), default="")  # of all times in what was taken over
+        self._lock = threading.Lock()  # never held while a disk is waited for
         self._groups = dict[str, dict[str, Server]]()
         self._own = set[str]()  # the groups that no snapshot shows
         self._unsorted = set[str]()
@@ -40,21 +42,23 @@ class Fleet:
 
     def snapshot(self) -> Snapshot:
         """All servers; the same object until the next change."""
-        if self._snapshot is None:
-            for name in self._unsorted & self._groups.keys():
-                self._groups[name] = dict(sorted(self._groups[name].items()))
-            if self._unsorted:  # one of them may be a new group
-                self._groups = dict(sorted(self._groups.items()))
-            self._own, self._unsorted = set(), set()
-            self._snapshot = Snapshot(self.revision, dict(self._groups))
-        return self._snapshot
+        with self._lock:
+            if self._snapshot is None:
+                for name in self._unsorted & self._groups.keys():
+                    self._groups[name] = dict(sorted(self._groups[name].items()))
+                if self._unsorted:  # one of them may be a new group
+                    self._groups = dict(sorted(self._groups.items()))
+                self._own, self._unsorted = set(), set()
+                self._snapshot = Snapshot(self.revision, dict(self._groups))
+            return self._snapshot
 
     def apply(self, line: Line) -> None:
         """Take over a commit."""
-        self._put(line.servers)
-        self.pending += line.history
-        self.note(line.history)
-        self.revision, self._snapshot = line.revision, None
+        with self._lock:
+            self._put(line.servers)
+            self.pending += line.history
+            self.note(line.history)
+            self.revision, self._snapshot = line.revision, None
 
     def note(self, history: Sequence[Entry]) -> None:
         """Remember the latest time, and the deletions that may lie ahead of a clock that is set back: by a minute, as

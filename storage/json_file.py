@@ -1,10 +1,12 @@
 """The store in one readable JSON file, and the journal beside it that makes a commit cheap."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from domain.document import Upgrade
 from domain.errors import Unavailable
@@ -18,18 +20,16 @@ from storage.files import explained, look_for_room, sync_folder, understood, wri
 from storage.fleet import Fleet
 from storage.history import HistoryFile
 from storage.journal import Line
-from storage.lock import StoreLock
-from storage.pace import Pace
+from storage.lock import StoreLock, is_locked
+from storage.patience import Aside, Late, end_of, how_long
 from storage.queue import Answer, CommitQueue, Take
 from storage.replica import Replica
+from storage.schedule import Schedule
 from storage.trouble import Trouble
 
 PROBE_BYTES = 4_096
-
-# A journal that outgrew this takes no more while the file cannot be written: it would fill the disk.
-MOST_JOURNAL_BYTES = 268_435_456
-
-IT_IS_SAFE = "What was reported is safe in its journal."
+LOOK_SECONDS = 1.0  # that a reading waits for others who look, and whoever comes after one that waited in vain
+GLANCE_SECONDS = 0.02
 
 
 class JsonFileStore:
@@ -62,8 +62,9 @@ class JsonFileStore:
         self._checkpoint = Checkpointer(
             self._path, self._temporary, self._lock, self._history, self._replica, self._trouble, oldest, self._clock
         ).make
-        self._pace = Pace()
-        self._timer: threading.Timer | None = None
+        self._schedule = Schedule(self._path.name, self._lock, self._replica, self._trouble, self._checkpoint)
+        self._commits, self._checks = Aside(), Aside()
+        self._is_late = False  # whether the last reading could not find out what the files say
 
     def _beside(self, ending: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{ending}")
@@ -90,12 +91,20 @@ class JsonFileStore:
 
     def check(self, *, writes: bool = True) -> None:
         self.get("")
+        if self._is_late:
+            raise self._stands_still()
         if not writes and not self._trouble.has_failed:
             with explained(self._path, "written"):
                 look_for_room(self._path.parent, PROBE_BYTES)
             return
+        try:
+            self._checks.share(self._try, min(end_of(time.monotonic()), self._commits.ends))  # what holds up one, both
+        except Late:
+            raise self._stands_still() from None
+
+    def _try(self) -> None:
         with self._trouble.remembered(), self._locked(), explained(self._path, "written"):
-            self._make_room()
+            self._schedule.make_room()
             write_synced(self._temporary, [bytes(PROBE_BYTES)], like=self._path)
             self._temporary.unlink()
         self._trouble.has_failed = False
@@ -105,13 +114,14 @@ class JsonFileStore:
             return self._replica.journal.path.stat().st_size
         return 0
 
+    def age(self) -> float:
+        return time.monotonic() - self._replica.looked_at if self._is_late else 0.0
+
     def behind_seconds(self) -> float:
-        return time.monotonic() - self._replica.behind_since if self._replica.is_behind else 0.0
+        return self._schedule.behind_seconds()
 
     def notice(self) -> str:
-        if not self._pace.failure or not self._replica.is_behind:
-            return ""
-        return f"{self._pace.failure} It is {self.behind_seconds():.0f} seconds behind its journal. {IT_IS_SAFE}"
+        return self._schedule.notice()
 
     def begin(self) -> None:
         self.get("")
@@ -123,13 +133,7 @@ class JsonFileStore:
 
     def close(self) -> None:
         """Bring the file up to date, if it can be written, and let go of the journal."""
-        if self._timer:
-            self._timer.cancel()
-        try:
-            if self._replica.is_read:
-                self._caught_up(self._checkpoint)
-        except Unavailable as error:
-            self._trouble.say(error, IT_IS_SAFE)
+        self._schedule.write_last()
         self._replica.close()
         self._history.forget()
 
@@ -140,21 +144,48 @@ class JsonFileStore:
             self._checkpoint(starts_anew=True)
 
     def _commit(self, take: Take) -> Sequence[Answer]:
-        with self._trouble.remembered():
-            return self._write(lambda fleet: fleet.decided(take()))
+        """The commit of all that wait. Whoever waits for it stops when the time of the first is up: with their answers
+        if only the file is still being written; and what was not yet taken is not taken any more."""
+        ends, gate, stored = end_of(self._queue.waiting_since), threading.Lock(), list[Any]()
+        is_given_up = False
 
-    def _write(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> Sequence[Answer]:
+        def decided(fleet: Fleet) -> tuple[Line, Sequence[Answer]]:
+            with gate:
+                return fleet.decided(() if is_given_up else take())
+
+        with self._trouble.remembered():
+            try:
+                return self._commits.do(lambda: self._write(decided, math.inf, stored.append), ends)  # type: ignore[no-any-return]
+            except Late:
+                with gate:
+                    is_given_up = True
+                if stored:
+                    return stored[0]  # type: ignore[no-any-return]
+                raise self._stands_still() from None
+
+    def _stands_still(self) -> Unavailable:
+        if self._lock.is_waited_for:
+            return is_locked(self._path, how_long())
+        return Unavailable(f"The disk of the store {self._path.name} stands still for over {how_long():g} seconds.")
+
+    def _write(
+        self,
+        decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]],
+        seconds: float | None = None,
+        store: Callable[[Sequence[Answer]], None] = lambda _answers: None,
+    ) -> Sequence[Answer]:
         started = time.monotonic()
-        with self._locked():
+        with self._locked(seconds):
             self._settle()
             with explained(self._path, "written"):
                 answers, revision = self._replica.commit(decided)
                 while self._replica.has_gone(revision):
                     self._settle()
                     answers, revision = self._replica.commit(decided)
+            store(answers)
             if revision:
                 self._committed(time.monotonic() - started)
-                self._checkpoint_if_due()
+                self._schedule.write_if_due()
             return answers
 
     @contextmanager
@@ -164,14 +195,33 @@ class JsonFileStore:
         Who reads puts the store in order where it is not, as who writes does; if it cannot be written, what is there
         is shown all the same.
         """
-        self._replica.catch_up()
+        fleet = self._looked()
+        if self._is_late:
+            yield fleet
+            return
         if (self._replica.is_put_there or self._is_ahead()) and not self._trouble.is_waiting:
             with self._trouble.of("What is there is shown as it is.", is_costly=True):
                 self.change((), lambda _records, _revision: Decision({}))
         if self._replica.is_behind and not self._replica.is_foreign:
-            self._checkpoint_in(self._pace.while_quiet)  # also of a process that died
-        with self._replica.memory:
-            yield self._replica.fleet
+            self._schedule.write_soon()
+        yield self._replica.fleet
+
+    def _looked(self) -> Fleet:
+        """The fleet as the files have it now; or, where a disk that stands still keeps others who look, as it was known
+        before. Raises Unavailable where it never was."""
+        replica = self._replica
+        seconds = GLANCE_SECONDS if self._is_late else LOOK_SECONDS if replica.was_read else how_long()
+        if replica.memory.acquire(timeout=seconds):
+            try:
+                replica.catch_up()
+                self._is_late = False
+            finally:
+                replica.memory.release()
+        elif replica.was_read:
+            self._is_late = True
+        else:
+            raise self._stands_still()
+        return replica.fleet
 
     def _told(self, tell: Callable[[Sequence[Entry]], Iterator[Entry]]) -> Iterator[Entry]:
         """What the history tells, with the entries that are not yet in its file."""
@@ -193,22 +243,10 @@ class JsonFileStore:
         if replica.is_upgraded:
             self._keep_version_1()
         if replica.is_foreign or not replica.journal.is_usable:
-            self._checkpoint_paid()
-        self._make_room()
+            self._schedule.write()
+        self._schedule.make_room()
         if self._is_ahead() and not self._trouble.is_waiting:
             self._bring_back()
-
-    def _make_room(self) -> None:
-        """Start a journal anew that has reached its bound, by a checkpoint; not at once again by one that failed."""
-        if self._replica.journal.offset <= MOST_JOURNAL_BYTES:
-            return
-        if self._pace.failure and self._pace.seconds_left(self._replica.seconds) > 0:
-            raise Unavailable(
-                f"The journal of the store {self._path.name} has grown to its bound, "
-                f"{MOST_JOURNAL_BYTES // 2**20} MiB, and takes no more until the file can be written. "
-                f"{self._pace.failure}"
-            )
-        self._checkpoint_paid()
 
     def _bring_back(self) -> None:
         """Bring the times that lie ahead back to now. No report waits for the history."""
@@ -219,48 +257,6 @@ class JsonFileStore:
         with self._trouble.of(ahead, is_costly=True), explained(self._path, "written"), understood(self._path):
             self._history.bring_back(list(fleet.pending), now, self._temporary)
             fleet.latest = min(fleet.latest, now)
-
-    def _checkpoint_if_due(self) -> None:
-        """A checkpoint, now or by itself later. The commit is safe without it, so a failure is logged and no more."""
-        if self._pace.seconds_left(self._replica.seconds) <= 0:
-            with self._trouble.of(IT_IS_SAFE):
-                self._checkpoint_paid()
-        if self._replica.is_behind:
-            self._checkpoint_in(self._pace.seconds_left(self._replica.seconds))
-
-    def _checkpoint_paid(self) -> None:
-        started = time.monotonic()
-        try:
-            self._checkpoint()
-        except Unavailable as error:
-            self._trouble.has_failed = True
-            self._pace.failed(time.monotonic() - started, error)
-            raise
-        self._pace.succeeded()
-
-    def _checkpoint_in(self, seconds: float) -> None:
-        with self._replica.memory:  # who reads comes here too
-            if not self._timer:
-                self._timer = threading.Timer(max(0.0, seconds), self._checkpoint_late)
-                self._timer.daemon = True
-                self._timer.start()
-
-    def _checkpoint_late(self) -> None:
-        """The checkpoint that was not due when its commit was made, unless another process made it."""
-        self._timer = None
-        try:
-            if self._replica.is_behind:
-                self._caught_up(self._checkpoint_if_due)
-        except Unavailable as error:
-            self._trouble.say(error, IT_IS_SAFE)
-            self._pace.failed(0.0, error)
-            self._checkpoint_in(self._pace.seconds_left(self._replica.seconds))
-
-    def _caught_up(self, write: Callable[[], None]) -> None:
-        with self._locked():
-            self._replica.catch_up()
-            if self._replica.is_behind:
-                write()
 
     def _keep_version_1(self) -> None:
         """A second name for the version 1 file, before the first gets a new content. An older copy stays."""

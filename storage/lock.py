@@ -1,5 +1,6 @@
 """The lock of a store: one thread of one process writes at a time."""
 
+import math
 import os
 import threading
 import time
@@ -30,19 +31,23 @@ class StoreLock:
         self._beside = file
         self._file = filelock.FileLock(file, poll_interval=LOCK_POLL_SECONDS, thread_local=False)
         self._alone = threading.Lock()
+        self.is_waited_for = False  # by whoever has no end to wait until
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Alone among all threads and processes. Raises Unavailable."""
+    def held(self, seconds: float | None = None) -> Iterator[None]:
+        """Alone among all threads and processes. Raises Unavailable, if the seconds have an end also where others do
+        not let go."""
         with self._alone:
-            ends = time.monotonic() + LOCK_SECONDS
+            seconds = LOCK_SECONDS if seconds is None else seconds
+            ends, self.is_waited_for = time.monotonic() + seconds, seconds == math.inf
             with explained(self._path, "locked"):
                 try:
-                    self._file.acquire(timeout=LOCK_SECONDS)
+                    self._file.acquire(timeout=-1 if self.is_waited_for else seconds)
                 except filelock.Timeout:
                     raise self._is_late() from None
             try:
                 with self._folder_held(ends):
+                    self.is_waited_for = False
                     yield
             finally:
                 self._file.release()
@@ -77,6 +82,9 @@ class StoreLock:
                 time.sleep(LOCK_POLL_SECONDS)
 
     def _is_late(self) -> Unavailable:
-        return Unavailable(
-            f"The store {self._path.name} is locked by another process for over {LOCK_SECONDS:g} seconds."
-        )
+        return is_locked(self._path, LOCK_SECONDS)
+
+
+def is_locked(path: Path, seconds: float) -> Unavailable:
+    """What whoever has waited for the lock in vain says."""
+    return Unavailable(f"The store {path.name} is locked by another process for over {seconds:g} seconds.")

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -19,6 +20,7 @@ class Change:
     def __init__(self, keys: Sequence[str], decide: Decide) -> None:
         self.keys = keys
         self.decide = decide
+        self.since = time.monotonic()
         self.answer: Answer | None = None
         self.turn = threading.Lock()  # an Event does the same, for three times the price
         self.turn.acquire()
@@ -50,6 +52,11 @@ class CommitQueue:
         if not isinstance(mine.answer, Commit):
             raise mine.answer or Unavailable("The service stopped before the change was stored.")
         return mine.answer
+
+    @property
+    def waiting_since(self) -> float:
+        """When the first that waits came, by the monotonic clock: whoever commits asks, for whom it is the deadline."""
+        return self._waiting[0].since
 
     def _lead(self) -> None:
         batch: list[Change] = []

@@ -39,6 +39,8 @@ class Replica:
         self.files: tuple[Signature | None, ...] = ()  # what the file may be: the last checkpoint, or the one before
         self.others: Mapping[str, Any] = {}
         self.in_file = 0  # the revision that the file holds
+        self.was_read = False  # ever
+        self.looked_at = 0.0  # when all was last known to be what the files say, by the monotonic clock
         self.is_read = False  # all of them, as far as they were looked at
         self.is_foreign = False  # no checkpoint of the journal: edited, put back, or its announcement was lost
         self.is_upgraded = False  # from a version 1 file, which is still there
@@ -78,7 +80,7 @@ class Replica:
                 sentence = not_understood(self._path, error) if isinstance(error, ValueError) else str(error)
                 self._damage = ((file, *self._beside()), sentence)
                 raise Unavailable(sentence) from None
-            self._damage = None
+            self._damage, self.looked_at = None, time.monotonic()
 
     def _beside(self) -> tuple[Signature | None, Signature | None]:
         return signature_of(self.journal.path), signature_of(self._history.path)
@@ -138,7 +140,8 @@ class Replica:
         self.is_new = not (file or was_there)
         self.behind_since = time.monotonic()
         self._device = device
-        self.files, self.in_file, self.is_read = (file,), start, True
+        self.files, self.in_file = (file,), start
+        self.is_read = self.was_read = True
 
     def commit(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> tuple[Sequence[Answer], int]:
         """Put a commit into the journal, and then into memory; not one in which all was refused. Gives its revision, or

@@ -55,6 +55,9 @@ class MemoryStore:
     def journal_size(self) -> int:
         return 0
 
+    def age(self) -> float:
+        return 0.0
+
     def behind_seconds(self) -> float:
         return 0.0
 

@@ -19,6 +19,7 @@ import storage
 from config import Settings
 from domain import document
 from storage import Store, checkpoint, open_store, pace
+from storage.patience import Aside
 from tests.memory_store import MemoryStore
 from tests.process.warm import Program
 from tests.storage.records import ROOT, count, keep_in_journal, note, opened, server, write_the_file, yesterday
@@ -225,6 +226,8 @@ def _die(folder: Path, work: str) -> None:
     found it, dying there again would prove nothing, and is left out. Prints how often each try acknowledged before.
     """
     set_limits(work)
+    # Of one thread the lines have an order, which they need to be died at one after the other.
+    Aside.do = lambda _self, commit, _ends: commit()  # type: ignore[assignment, method-assign]
     places, acknowledged = list[int](), list[int]()
 
     def note_change(line: int, path: Path, seen: list[object] = []) -> None:  # noqa: B006 - what it saw last

@@ -42,11 +42,11 @@ def filled(folder: Path) -> Path:
     report(store, "a/x")
     report(store, "a/y")
     store.compact()
-    store._pace.next = time.monotonic() + 3_600  # no checkpoint is due
+    store._schedule.pace.next = time.monotonic() + 3_600  # no checkpoint is due
     report(store, "a/z", LATER)
     report(store, "b/x", LATER)
-    assert store._timer
-    store._timer.cancel()
+    assert store._schedule.timer
+    store._schedule.timer.cancel()
     return path
 
 

@@ -64,13 +64,13 @@ def remove(store: Store, key: str) -> Commit:
 def keep_in_journal(store: Store) -> None:
     """From now on this store writes no checkpoint, but when it is closed."""
     assert isinstance(store, JsonFileStore)
-    store._pace.next = time.monotonic() + 100_000
+    store._schedule.pace.next = time.monotonic() + 100_000
 
 
 def write_the_file(store: Store) -> None:
     """From now on this store writes a checkpoint with each commit."""
     assert isinstance(store, JsonFileStore)
-    store._pace.next = 0.0
+    store._schedule.pace.next = 0.0
 
 
 def note(store: Store, *changes: tuple[str, str | None]) -> Commit:

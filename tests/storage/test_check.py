@@ -14,7 +14,7 @@ import filelock
 import pytest
 
 from domain.errors import Unavailable
-from storage import Store, lock
+from storage import Store, patience
 from tests.storage.databases import connected
 from tests.storage.records import beside, opened, put, server
 from tests.storage.watched_disk import Disk
@@ -133,7 +133,7 @@ def test_what_cannot_be_seen_is_known_from_the_write_that_failed_and_it_is_tried
 def test_a_lock_that_nobody_gives_back_is_known_from_the_write_that_failed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
     store = opened(path)
     put(store, server("a/x"))
     with filelock.FileLock(beside(path, "lock")):

@@ -3,7 +3,6 @@
 import json
 import shutil
 import stat
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -161,17 +160,16 @@ def test_a_late_checkpoint_that_cannot_get_the_lock_is_tried_again(
     store, tries = opened(path), list[int]()
     note(store, ("a/x", "synced"))
     assert isinstance(store, json_file.JsonFileStore)
-    store._pace.next = time.monotonic() + 0.05
-    locked = store._locked
+    store._schedule.pace.next = time.monotonic() + 0.05
+    held = store._lock.held
 
     def lock_later() -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            tries.append(1)
-            if len(tries) < 3:
-                raise Unavailable("The lock is another's.")
-        return locked()
+        tries.append(1)
+        if len(tries) < 3:
+            raise Unavailable("The lock is another's.")
+        return held()
 
-    monkeypatch.setattr(store, "_locked", lock_later)
+    monkeypatch.setattr(store._lock, "held", lock_later)
     note(store, ("b/x", "synced"))
     until(lambda: list(in_file(path)) == ["a/x", "b/x"])
     assert len(tries) == 3

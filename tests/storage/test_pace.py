@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import checkpoint, json_file, pace
+from storage import checkpoint, pace, schedule
 from storage.pace import Pace
 from tests.storage.records import beside, in_file, note, opened, write_the_file
 
@@ -72,7 +72,7 @@ def test_a_journal_has_a_bound_at_which_reports_are_refused_until_the_file_can_b
 ) -> None:
     monkeypatch.setattr(pace, "CHECKPOINT_SHARE", math.inf)
     monkeypatch.setattr(pace, "RETRY_SECONDS", 100.0)
-    monkeypatch.setattr(json_file, "MOST_JOURNAL_BYTES", 2**20)
+    monkeypatch.setattr(schedule, "MOST_JOURNAL_BYTES", 2**20)
     store, acknowledged = opened(path), ["a/0"]
     note(store, ("a/0", "synced"))
     with monkeypatch.context() as full:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Unavailable
-from storage import Changes, Decision, checkpoint, lock
+from storage import Changes, Decision, checkpoint, patience
 from tests.storage.child import HOLDER, waiting_for_a_line
 from tests.storage.records import at_once, count, counted, keep_in_journal, opened, put, server
 
@@ -44,7 +44,7 @@ def test_processes_that_change_at_once_lose_no_update_and_each_others_records_ne
 def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
     store = opened(path)
     put(store, server("a/x"))
     content = path.read_bytes()

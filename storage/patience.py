@@ -1,0 +1,102 @@
+"""Work that may stand still, as a disk may: a thread of its own does it, so that whoever waits can stop waiting."""
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_SECONDS = 4.0  # of whoever waits, from when he came: a request is answered within five
+
+
+def end_of(since: float) -> float:
+    """When the patience of somebody is over who came then, by the monotonic clock."""
+    return since + PATIENCE_SECONDS
+
+
+def how_long() -> float:
+    """The seconds that anybody waits."""
+    return PATIENCE_SECONDS
+
+
+class Late(Exception):
+    """The time is up, and the work goes on."""
+
+
+class _Job:
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self.ends = end_of(time.monotonic())
+        self._at_work = threading.Lock()
+        self._at_work.acquire()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return not self._at_work.locked()
+
+    @property
+    def is_overdue(self) -> bool:
+        return not self.is_done and time.monotonic() > self.ends
+
+    def run(self) -> None:
+        try:
+            self._value = self._work()
+        except BaseException as error:  # noqa: BLE001 - it is whoever waits for it who has to hear of it
+            self._error = error
+        self._at_work.release()
+
+    def wait(self, ends: float) -> None:
+        if not self._at_work.acquire(timeout=max(0.0, ends - time.monotonic())):
+            raise Late
+        self._at_work.release()  # for whoever waits too
+
+    def outcome(self, ends: float) -> Any:
+        self.wait(ends)
+        if self._error:
+            raise self._error
+        return self._value
+
+
+class Aside:
+    """A thread that does one piece of work after the other. Times are those of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs = queue.SimpleQueue[_Job]()
+        self._last: _Job | None = None
+
+    @property
+    def ends(self) -> float:
+        """When that is overdue which it does now."""
+        return self._last.ends if self._last and not self._last.is_done else math.inf
+
+    def do(self, work: Callable[[], Any], ends: float) -> Any:
+        """What the work gives or raises. Raises Late where it has not ended in time, and at once where what was begun
+        before is overdue: nobody queues up before what stands still. One caller at a time."""
+        if self._last and self._last.is_overdue:
+            raise Late
+        if self._last:
+            self._last.wait(ends)
+        return self._begin(work).outcome(ends)
+
+    def share(self, work: Callable[[], Any], ends: float) -> Any:
+        """The same for any number of callers: whoever comes while it is done gets the same outcome."""
+        with self._lock:
+            job = self._begin(work) if self._last is None or self._last.is_done else self._last
+        if job.is_overdue:
+            raise Late
+        return job.outcome(ends)
+
+    def _begin(self, work: Callable[[], Any]) -> _Job:
+        if self._last is None:  # not before: a service forks
+            threading.Thread(target=self._work_on, daemon=True).start()
+        self._last = _Job(work)
+        self._jobs.put(self._last)
+        return self._last
+
+    def _work_on(self) -> None:
+        while True:
+            self._jobs.get().run()
