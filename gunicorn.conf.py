@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import resource
 import sys
 import threading
 from typing import Any
@@ -11,6 +12,7 @@ from config import ConfigError, Settings
 from web import counters, logs
 
 M_ARENA_MAX = -8  # malloc.h of glibc
+FEWEST_FILES = 64
 
 try:
     settings = Settings.from_environment(os.environ)
@@ -25,10 +27,16 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 if workers < 1:
     sys.exit(f"WEB_CONCURRENCY={workers}: the service needs at least one worker.")
 worker_class = "web.server.Worker"
-threads = 32
 
-# With its files, a worker stays below the 1,024 that many systems let a process open.
-worker_connections = 900
+# A connection is an open file; as many as the system allows may be open from here on (`ulimit -Hn`).
+_, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+if files < FEWEST_FILES:
+    sys.exit(f"Only {files} files may be open (ulimit -n): the service needs at least {FEWEST_FILES}.")
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+# The rest is for the store's files, of which each thread may have some; the connections beyond wait to be accepted.
+worker_connections = min(900, max(files - 124, files // 4))
+threads = min(32, worker_connections // 2)
 
 # The most that gunicorn takes: a filter of many hosts makes a long line.
 limit_request_line = 8190
@@ -55,6 +63,7 @@ def on_starting(server: Any) -> None:
     Here and not above, as this file is read again at a reload, and the sums go on then. The next start counts from 0.
     """
     server.counters = counters.shared_memory()
+    server.log.info("A worker takes up to %d connections: %d files may be open.", worker_connections, files)
     if settings.auth == "open":
         server.log.warning("STATUS_AUTH=open: whoever reaches this port may read, report and delete without a token.")
 

@@ -7,6 +7,7 @@ long or its length unknown, is read by threads of its own.
 """
 
 import contextlib
+import errno
 import math
 import os
 import re
@@ -106,6 +107,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 before = self.nr_conns
                 self.accept(listener)
             listener.close()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Let a connection in. Where no more files may be open, fewer from here on, so that the store's have room; the
+        rest wait at the door. Gunicorn's worker would end."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.worker_connections = max(1, self.nr_conns * 3 // 4)
+            self.log.warning("From here on a worker takes %d connections: %s.", self.worker_connections, error.strerror)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Let a thread see what came on a connection."""

@@ -191,8 +191,7 @@ def test_a_form_of_another_site_or_port_changes_nothing(new_page: NewPage, servi
             page.goto(f"http://{host}:{port}")
             with page.expect_response(service.url + path) as answer:
                 page.get_by_role("button").click()
-            # From another site the cookie does not even come along: the old dialect misses a token.
-            assert answer.value.status == (401 if (path, host) == ("/api/status", "localhost") else 403)
+            assert answer.value.status == 403
     assert ask(service, "GET", "/status").content == before
     assert page.context.cookies() == victim
     page.goto(service.url)
