@@ -19,6 +19,7 @@ from bench import programs
 from bench.agent import agent_files
 from bench.board import board
 from bench.load import CONNECTIONS, HERD, REPORTS_BESIDE, SECONDS, fill, herd, past_entries, rate, reports_beside
+from bench.memory import memory
 from bench.postgres import postgres_readings, postgres_replicas, postgres_reports
 from bench.table import ROUNDS, Row, ratio
 
@@ -195,7 +196,7 @@ PARTS = {
     part.__name__: part
     for part in (
         *(stored_reports, obvious, tokens, herds, peers, readings, sums, scrapes, history),
-        *(board, agent_files, *ON_POSTGRES),
+        *(memory, board, agent_files, *ON_POSTGRES),
     )
 }
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -44,11 +44,11 @@ def rate(url: str, script: str | None = None, servers: int = 1, token: str | Non
     return float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0])
 
 
-def fill(url: str, servers: int, token: str | None = None) -> None:
-    """Put that many servers on the board, the same that the load reports about."""
+def fill(url: str, servers: int, token: str | None = None, files: Sequence[str] = ()) -> None:
+    """Put that many servers on the board, the same that the load reports about, each with these changed files."""
     for start in range(0, servers, 1_000):
         numbers = range(start, min(start + 1_000, servers))
-        fleet = [{"server_group": f"group-{n % 20}", "host": f"host-{n}", "changed_files": []} for n in numbers]
+        fleet = [{"server_group": f"group-{n % 20}", "host": f"host-{n}", "changed_files": files} for n in numbers]
         requests.post(f"{url}/status/cron", json=fleet, headers={"X-API-Key": token}, timeout=60).raise_for_status()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,12 +27,12 @@ class Program:
     process: subprocess.Popen[bytes]
     seconds_to_ready: float
 
-    def memory(self) -> float:
-        """The resident memory of its largest process, in MB."""
+    def memory(self, what: str = "VmRSS") -> float:
+        """The resident memory of its largest process, in MB; at its peak if `what` is VmHWM (proc(5))."""
         master = self.process.pid
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        sizes = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in [str(master), *children]]
-        return max(int(pages) for pages in sizes) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        said = [Path(f"/proc/{pid}/status").read_text() for pid in [str(master), *children]]
+        return max(int(re.findall(rf"{what}:\s+(\d+) kB", text)[0]) for text in said) * 1_024 / 1e6
 
 
 def service(folder: Path, **settings: str) -> contextlib.AbstractContextManager[Program]:

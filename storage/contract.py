@@ -27,6 +27,10 @@ class Decision:
 Decide = Callable[[Changes, int], Decision]
 
 
+class _Fleet(dict[str, Server]):
+    """Records that a weak reference can stand for: what is made of them goes with them."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Every record at one revision, sorted by group then host. Shared: nobody changes it."""
@@ -41,7 +45,7 @@ class Snapshot:
 
     def of(self, groups: Iterable[str]) -> Records:
         """The records of these groups by key, as far as there are such groups."""
-        records = dict[str, Server]()
+        records = _Fleet()
         for name in sorted(groups):
             records.update(self.groups.get(name, {}))
         return records

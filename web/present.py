@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import weakref
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from domain.freshness import Computed, Moment, computed
 from domain.rules import notice
 from domain.server import FIELDS, Record, Server
 from storage import Records
+
+SECONDS_KEPT = 30
 
 _ROW_FIELDS = tuple(name for name in FIELDS if name != "changed_files")
 
@@ -91,18 +94,26 @@ def reading(ready: Ready, mimetype: str = "application/json") -> Response:
 
 
 class Kept:
-    """An answer about the whole fleet: it holds until the next report, or until the next server turns stale."""
+    """An answer about the whole fleet: it holds until the next report, or until the next server turns stale.
+
+    It keeps no fleet alive, and goes with the one that it is about: whatever is asked in whatever order, there is one.
+    """
 
     def __init__(self) -> None:
-        self._kept: tuple[Records, int, float, Ready] = ({}, 0, 0, Ready(b""))
+        self._kept: tuple[weakref.ref[Records], int, float, Ready] | None = None
 
     def ready(self, servers: Records, moment: Moment, make: Callable[[], tuple[Ready, float]]) -> Ready:
         """The answer about these servers. `make` gives it with the epoch second from which it holds no more."""
-        known, since, until, ready = self._kept  # once: another thread may put a newer one in its place meanwhile
-        if servers is not known or not since <= moment.now < until:
-            ready, until = make()
-            self._kept = (servers, moment.now, until, ready)
+        kept = self._kept  # once: another thread may put a newer one in its place meanwhile
+        if kept and kept[0]() is servers and kept[1] <= moment.now < kept[2]:
+            return kept[3]
+        ready, until = make()
+        self._kept = (weakref.ref(servers, self._forget), moment.now, until, ready)
         return ready
+
+    def _forget(self, gone: "weakref.ref[Records]") -> None:
+        if self._kept and self._kept[0] is gone:
+            self._kept = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +128,24 @@ class _Made:
 
 
 class Rows:
-    """The bytes of rows: one is made once a change of its server, and once more when that turns stale."""
+    """The bytes of rows: one is made once a change of its server, and once more when that turns stale.
+
+    Each keeps its server, by which it is known, also one that has changed meanwhile: so they are forgotten once nobody
+    has asked for all of them in a while.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[str, _Made] = {}
+        self._asked = 0
+
+    def forget(self, now: int) -> None:
+        """Forget the rows unless somebody asked for all of them less than SECONDS_KEPT ago."""
+        if self._rows and not self._asked <= now < self._asked + SECONDS_KEPT:
+            self._rows = {}
 
     def whole(self, servers: Records, moment: Moment) -> tuple[Ready, float]:
         """The array of all servers, and until when it holds. Rows of servers that are gone are forgotten."""
+        self._asked = moment.now
         self._rows = rows = {key: self._row(key, server, moment) for key, server in servers.items()}
         until = min((made.stale_from for made in rows.values() if not made.is_stale), default=math.inf)
         return _array(rows.values()), until
