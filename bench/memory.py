@@ -1,6 +1,5 @@
 """What a worker holds once everything was asked, and every server has changed."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import requests
 from bench import programs
 from bench.load import fill
 from bench.table import Row
-from web.present import SECONDS_KEPT
 
 READINGS = (
     "/status",
@@ -26,7 +24,7 @@ GOALS = {10_000: (110, None), 100_000: (400, 500)}  # MB, and at the peak
 
 
 def memory(folder: Path) -> Iterator[Row]:
-    """Every reading and page of each worker, then a change of each server, twice; then nobody asks for a while."""
+    """Every reading and page of each worker, then a change of each server, twice."""
     for servers, (steady, peak) in GOALS.items():
         (folder / str(servers)).mkdir()
         with programs.service(folder / str(servers)) as service:
@@ -34,8 +32,6 @@ def memory(folder: Path) -> Iterator[Row]:
                 fill(service.url, servers, files=[f"/etc/{change}"])
                 if change < 2:
                     ask(service.url)
-            time.sleep(SECONDS_KEPT)
-            fill(service.url, 8)
             held, most = service.memory(), service.memory("VmHWM")
         what = f"memory of a worker at {servers:,} servers, all asked, then each changed"
         yield Row(what, steady, held, "MB", is_most=True)

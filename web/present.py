@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Annotated, Any
 
 import orjson
 from flask import Response, request
 from pydantic import Field
 
-from domain.freshness import Computed, Moment, computed
+from domain.freshness import TIMES, Computed, Moment, computed
 from domain.rules import notice
 from domain.server import FIELDS, Record, Server
 from storage import Records
 
-SECONDS_KEPT = 30
-
+_times = itemgetter(*TIMES)
 _ROW_FIELDS = tuple(name for name in FIELDS if name != "changed_files")
 
 
@@ -118,9 +118,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """The row that was made of a server: its bytes, their digest, and when time makes it another."""
+    """The row that was made of a server: its bytes, their digest, and when time makes it another.
 
-    server: Server
+    It does not keep its server, which may have changed meanwhile, but what tells it from every other: a report gives it
+    another revision, whoever reads the file anew another list, and a clock that is put right other times.
+    """
+
+    revision: int
+    files: list[str]
+    times: tuple[str | None, ...]
     stale_from: float
     is_stale: bool
     line: bytes
@@ -128,24 +134,13 @@ class _Made:
 
 
 class Rows:
-    """The bytes of rows: one is made once a change of its server, and once more when that turns stale.
-
-    Each keeps its server, by which it is known, also one that has changed meanwhile: so they are forgotten once nobody
-    has asked for all of them in a while.
-    """
+    """The bytes of rows: one is made once a change of its server, and once more when that turns stale."""
 
     def __init__(self) -> None:
         self._rows: dict[str, _Made] = {}
-        self._asked = 0
-
-    def forget(self, now: int) -> None:
-        """Forget the rows unless somebody asked for all of them less than SECONDS_KEPT ago."""
-        if self._rows and not self._asked <= now < self._asked + SECONDS_KEPT:
-            self._rows = {}
 
     def whole(self, servers: Records, moment: Moment) -> tuple[Ready, float]:
         """The array of all servers, and until when it holds. Rows of servers that are gone are forgotten."""
-        self._asked = moment.now
         self._rows = rows = {key: self._row(key, server, moment) for key, server in servers.items()}
         until = min((made.stale_from for made in rows.values() if not made.is_stale), default=math.inf)
         return _array(rows.values()), until
@@ -156,10 +151,17 @@ class Rows:
 
     def _row(self, key: str, server: Server, moment: Moment) -> _Made:
         known = self._rows.get(key)
-        if known and known.server is server and known.is_stale is (moment.now >= known.stale_from):
+        revision, files, times = server["revision"], server["changed_files"], _times(server)
+        if (
+            known
+            and known.files is files
+            and known.revision == revision
+            and known.times == times
+            and known.is_stale is (moment.now >= known.stale_from)
+        ):
             return known
         line = b"%b" % orjson.dumps(row(server, moment))  # a copy: orjson's own keep the kilobytes they were written in
-        return _Made(server, moment.stale_from(server), moment.is_stale(server), line, _digest(line))
+        return _Made(revision, files, times, moment.stale_from(server), moment.is_stale(server), line, _digest(line))
 
 
 def _array(rows: Collection[_Made]) -> Ready:

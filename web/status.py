@@ -30,11 +30,6 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             response.headers["X-Total-Count"] = str(found.total)
         return response
 
-    @blueprint.after_app_request
-    def forget(response: Response) -> Response:
-        rows.forget(now().now)
-        return response
-
     @blueprint.get("/status")
     @describes(
         Description("Every server as a flat row", list[Row], [ROW_EXAMPLE], parameters=FILTERS + PAGE, statuses=_READ)
