@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from domain.history import Entry, entry_key
+from domain.history import Entry, entry_key, is_entry
 from storage.contract import Span
 
 BLOCK_LINES = 256  # neighbours that are read at once
@@ -102,7 +102,7 @@ class Index:
                     entry: Entry = orjson.loads(line)
                 except ValueError:
                     raise _unreadable(number) from None
-                if not entry.keys() >= Entry.__required_keys__:
+                if not is_entry(entry):
                     raise _unreadable(number)
                 yield entry
 
@@ -167,7 +167,7 @@ def _parsed(line: bytes) -> tuple[int, str] | None:
         entry: Entry = orjson.loads(line)
         int(entry["revision"])
         return as_number(entry["time"]), entry_key(entry)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

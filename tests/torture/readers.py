@@ -17,7 +17,7 @@ class Readers:
     """Threads that read a fleet's group again and again, and note each reading that is not true.
 
     A reading shows every report that was acknowledged before it began, unless it says its age (the header
-    `X-Behind-Seconds`), and nothing older than any reading that ended before it began.
+    `Age`), and nothing older than any reading that ended before it began.
     """
 
     def __init__(self, url: str, fleet: Fleet, threads: int) -> None:
@@ -82,7 +82,7 @@ class Readers:
                 return
             self.readings += 1
             rows: dict[str, Any] = {f"{row['server_group']}/{row['host']}": row for row in answer.json()}
-            must = [*shown.items()] if "X-Behind-Seconds" in answer.headers else [*shown.items(), *acknowledged.items()]
+            must = [*shown.items()] if "Age" in answer.headers else [*shown.items(), *acknowledged.items()]
             self.trouble += [f"{key} is older than {number}" for key, number in lost(must, rows)]
             for key, row in rows.items():
                 self._shown[key] = max(int(row["commit_sha"]), self._shown.get(key, -1))
