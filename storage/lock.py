@@ -13,7 +13,7 @@ import filelock
 from domain.errors import Unavailable
 from storage.files import explained
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 4.0
 LOCK_POLL_SECONDS = 0.0005
 MADE = b"A store was made beside this file.\n"
 
@@ -37,12 +37,15 @@ class StoreLock:
     def held(self, seconds: float | None = None) -> Iterator[None]:
         """Alone among all threads and processes. Raises Unavailable, if the seconds have an end also where others do
         not let go."""
-        with self._alone:
-            seconds = LOCK_SECONDS if seconds is None else seconds
-            ends, self.is_waited_for = time.monotonic() + seconds, seconds == math.inf
+        seconds = LOCK_SECONDS if seconds is None else seconds
+        ends = time.monotonic() + seconds
+        if not self._alone.acquire(timeout=-1 if seconds == math.inf else seconds):
+            raise self._is_late()
+        try:
+            self.is_waited_for = seconds == math.inf
             with explained(self._path, "locked"):
                 try:
-                    self._file.acquire(timeout=-1 if self.is_waited_for else seconds)
+                    self._file.acquire(timeout=-1 if self.is_waited_for else max(0.0, ends - time.monotonic()))
                 except filelock.Timeout:
                     raise self._is_late() from None
             try:
@@ -51,6 +54,8 @@ class StoreLock:
                     yield
             finally:
                 self._file.release()
+        finally:
+            self._alone.release()
 
     def is_signed(self) -> bool:
         """Whether a store was made beside the file."""

@@ -16,7 +16,7 @@ import pytest
 from domain.errors import Unavailable
 from storage import Store, patience
 from tests.storage.databases import connected
-from tests.storage.records import beside, opened, put, server
+from tests.storage.records import beside, opened, put, server, until
 from tests.storage.watched_disk import Disk
 
 
@@ -133,14 +133,14 @@ def test_what_cannot_be_seen_is_known_from_the_write_that_failed_and_it_is_tried
 def test_a_lock_that_nobody_gives_back_is_known_from_the_write_that_failed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
     store = opened(path)
     put(store, server("a/x"))
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
     with filelock.FileLock(beside(path, "lock")):
         with pytest.raises(Unavailable, match="locked by another process"):
             put(store, server("b/x"))
         assert "locked by another process" in look(store)
-    assert look(store) == ""
+    until(lambda: look(store) == "")
 
 
 def test_it_leaves_no_trace_in_a_database(database: str) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Store, checkpoint, journal, json_file, patience
+from storage import Store, checkpoint, journal, json_file, lock, patience
 from storage.replica import Replica
 from tests.storage.child import HOLDER, waiting_for_a_line
-from tests.storage.records import agree, at_once, in_file, note, opened, put, server, told, until
+from tests.storage.records import agree, at_once, in_file, keep_in_journal, note, opened, put, server, told, until
 
 FOR_EVER = 100_000.0
 
@@ -68,6 +68,20 @@ def test_a_lock_that_is_not_given_back_is_waited_for_by_one_and_the_next_hears_o
         holder.kill()
     until(lambda: stored(store, "d/x"))
     assert agree(path, store) == ["a/x", "d/x"]
+
+
+def test_a_service_that_stops_waits_for_no_lock_for_ever(
+    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
+    with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
+        assert_refused("is locked by another process", lambda: note(store, ("b/x", "synced")))
+        keep_in_journal(store)
+        store.close()
+        for _ in range(2):
+            assert_refused("is locked by another process", lambda: store.restore({}, [], 9))
+        holder.kill()
+    until(lambda: stored(store, "d/x"))
 
 
 @pytest.mark.parametrize("call", ["write_all", "fdatasync"])
