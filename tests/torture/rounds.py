@@ -28,6 +28,7 @@ class Figures:
     acknowledged: int = 0
     refused: int = 0
     readings: int = 0
+    aged: int = 0
     slowest: float = 0.0
     trouble: list[str] = field(default_factory=list)
 
@@ -35,7 +36,7 @@ class Figures:
         faults = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(self.faults.items()))
         return (
             f"rounds {self.rounds}, faults {self.faults.total()}, reports acknowledged {self.acknowledged:,}, refused "
-            f"with a 503 {self.refused:,}, readings {self.readings:,}, the slowest {self.slowest:.1f} s, "
+            f"with a 503 {self.refused:,}, readings {self.readings:,}, {self.aged:,} of them with their age, the slowest {self.slowest:.1f} s, "
             f"wrong {len(self.trouble)} ({faults})"
         )
 
@@ -85,6 +86,7 @@ def play(
     figures.acknowledged += len(acknowledged)
     figures.refused += len(fleet.refused)
     figures.readings += readers.readings
+    figures.aged += readers.aged
     figures.slowest = max(figures.slowest, readers.slowest)
 
 
