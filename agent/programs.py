@@ -152,33 +152,37 @@ class _Reader(threading.Thread):
         super().__init__(daemon=True)
         self._stream = stream
         self._on_line = on_line
+        self._giving = threading.Lock()  # held while a line is given on
         self._kept: Deque[bytes] = deque(maxlen=KEPT_LINES if on_line else None)
         self.start()
 
     def run(self) -> None:
         """Read to the end."""
-        if not self._on_line:
-            self._kept.extend(iter(lambda: self._stream.read(BLOCK), b""))
-            return
-        rest = b""
-        for block in iter(lambda: self._stream.read(BLOCK), b""):
-            *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
-                self._take(line)
-        if rest:
-            self._take(rest)
+        with self._stream:
+            if not self._on_line:
+                self._kept.extend(iter(lambda: self._stream.read(BLOCK), b""))
+                return
+            rest = b""
+            for block in iter(lambda: self._stream.read(BLOCK), b""):
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    self._take(line)
+            if rest:
+                self._take(rest)
 
     def result(self) -> bytes:
-        """What was written until the program ended."""
+        """What was written until the program ended. From then on no line is given on: Python aborts where a thread
+        that is left writes to the log while all ends."""
         self.join(GRACE)
-        if not self.is_alive():
-            self._stream.close()
+        with self._giving:
+            self._on_line = None
         return b"".join(list(self._kept))
 
     def _take(self, line: bytes) -> None:
         self._kept.append(line + b"\n")
-        if self._on_line:
-            self._on_line(line.decode("utf-8", "backslashreplace").rstrip("\r"))
+        with self._giving:
+            if self._on_line:
+                self._on_line(line.decode("utf-8", "backslashreplace").rstrip("\r"))
 
 
 def portions(paths: Sequence[str]) -> Iterator[List[str]]:

@@ -74,7 +74,7 @@ def proxy(tmp_path: Path) -> Iterator[str]:
             yield f"https://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _answers(port: int, certificate: Path) -> bool:
@@ -89,11 +89,11 @@ def test_the_nginx_of_the_page_hands_on_reports_and_readings(proxy: str, tmp_pat
     verify = str(tmp_path / "status.pem")
     report = {"server_group": "tls", "host": "h-01", "status": "synced"}
     with requests.Session() as session:
-        assert session.post(f"{proxy}/status/pipeline", json=report, verify=verify, timeout=10).status_code == 201
-        assert session.get(f"{proxy}/status/tls/h-01", verify=verify, timeout=10).json()["status"] == "synced"
-        answer = session.get(f"{proxy}/nothing", verify=verify, timeout=10)
+        assert session.post(f"{proxy}/status/pipeline", json=report, verify=verify, timeout=60).status_code == 201
+        assert session.get(f"{proxy}/status/tls/h-01", verify=verify, timeout=60).json()["status"] == "synced"
+        answer = session.get(f"{proxy}/nothing", verify=verify, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert answer.headers["Strict-Transport-Security"]
         large = [{**report, "host": f"h-{number}", "commit_message": "x" * 4_000} for number in range(1_000)]
-        assert session.post(f"{proxy}/status/pipeline", json=large, verify=verify, timeout=30).status_code == 201
+        assert session.post(f"{proxy}/status/pipeline", json=large, verify=verify, timeout=60).status_code == 201
         assert session.get(f"{proxy}/health", verify=verify, timeout=60).ok

@@ -154,7 +154,7 @@ def config(path: Path, **members: Any) -> Path:
 def ask(url: str, method: str = "GET") -> Any:
     """What the service answers, as a value."""
     address = urlsplit(url)
-    connection = HTTPConnection(address.netloc, timeout=20)
+    connection = HTTPConnection(address.netloc, timeout=60)
     try:
         connection.request(method, f"{address.path}?{address.query}")
         body = connection.getresponse().read()

@@ -179,7 +179,7 @@ def test_a_check_that_is_ended_leaves_nothing_behind(server: Server, tmp_path: P
     folder = Path(started.read_text().strip())
     assert (folder / "compose.yml").exists()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert not folder.parent.exists()
     assert "error" in server.record()

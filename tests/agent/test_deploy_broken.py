@@ -141,7 +141,7 @@ def test_the_agent_is_stopped_at_a_step_and_leaves_no_lock(host: Stack, step: st
     commit = ready(host)
     process, well = held(host, step)
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert not list(host.remote.clone.glob(".git/**/*.lock"))
     well()

@@ -52,7 +52,7 @@ def test_a_run_that_is_stopped_leaves_no_make_behind(host: Stack, number: signal
     host.configure(parallel=2)
     process, go = held_at_redis(host)
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 128 + number
     with pytest.raises(OSError, match="No such device"):  # nobody reads there any more
         os.open(go, os.O_WRONLY | os.O_NONBLOCK)
@@ -68,7 +68,7 @@ def test_a_run_outlives_its_terminal_under_nohup(host: Stack) -> None:
     process, go = held_at_redis(host)
     process.send_signal(signal.SIGHUP)
     go.write_text("\n")
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 

@@ -92,7 +92,7 @@ def test_a_token_is_tried_without_a_report(agent: Agent, repo: Remote, tmp_path:
         assert [line.split(":")[0] for line in missing] == ["Pipeline reports to http", "Cron reports to http"]
         assert all("The token is missing or not valid: see STATUS_TOKEN or tokenFile." in line for line in missing)
         wanted = {"label": "cron", "scopes": ["cron"]}
-        made = requests.post(f"{guarded.url}/tokens", json=wanted, headers={"X-API-Key": ADMIN}, timeout=20).json()
+        made = requests.post(f"{guarded.url}/tokens", json=wanted, headers={"X-API-Key": ADMIN}, timeout=60).json()
         [finding] = wrong(Agent(agent.folder, more={"STATUS_TOKEN": made["token"]}), path)
         assert finding.startswith("Pipeline reports")
         assert "This needs the scope 'pipeline'" in finding

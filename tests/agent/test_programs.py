@@ -24,6 +24,31 @@ def test_each_line_is_given_at_once_and_only_the_last_ones_are_kept() -> None:
     assert done.text.splitlines() == lines[-1000:]
 
 
+def test_what_a_program_left_behind_gives_no_line_on_when_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A thread that writes to the log while Python ends would abort it."""
+    monkeypatch.setattr(programs, "GRACE", 0.05)
+    lines, count = list[str](), tmp_path / "count"
+    talks = "n=0; while [ ! -e stop ]; do n=$((n + 1)); echo $n; echo $n >new; mv new count; done"
+    try:
+        assert (
+            run(
+                f"setsid sh -c {shlex.quote(talks)} & until [ -e count ]; do :; done",
+                str(tmp_path),
+                60,
+                {},
+                lines.append,
+            ).code
+            == 0
+        )
+        known, goal = len(lines), int(count.read_text()) + 20
+        wait_until(lambda: int(count.read_text()) > goal, "it says more")
+        assert len(lines) == known > 0
+    finally:
+        (tmp_path / "stop").touch()
+
+
 def test_much_output_holds_nothing_up() -> None:
     done = run("head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2", "/", 10)
     assert (len(done.output), len(done.errors)) == (1_000_000, 1_000_000)

@@ -41,7 +41,7 @@ def _version(program: Path) -> str | None:
     """3.6 and the like; None for what does not run or is older. A shim of pyenv may stand for no Python at all."""
     command = [str(program), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     except OSError:
         return None
     version = done.stdout.strip()

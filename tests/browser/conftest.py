@@ -42,7 +42,7 @@ def report(service: Service) -> Report:
     """Send reports: `report("cron", {…}, {…})`."""
 
     def send(source: str, *reports: dict[str, Any]) -> None:
-        answer = requests.post(f"{service.url}/status/{source}", json=reports, timeout=30)
+        answer = requests.post(f"{service.url}/status/{source}", json=reports, timeout=60)
         assert answer.ok, answer.text
 
     return send

@@ -23,7 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
         def post(source: str, *reports: dict[str, Any]) -> None:
             url = f"{running_service.url}/status/{source}"
-            requests.post(url, json=list(reports), timeout=10).raise_for_status()
+            requests.post(url, json=list(reports), timeout=60).raise_for_status()
 
         post(
             "pipeline",
@@ -32,5 +32,5 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         post("pipeline", {**db, "host": "srv-01", "status": "synced"}, {**web, "host": "gone", "status": "synced"})
         post("cron", {**db, "host": "srv-02", "changed_files": ["/etc/a"]}, {**web, "host": "srv-02"})
         post("cron", {"server_group": "web", "host": "srv-01", "status": "failed", "changed_files": ["/etc/b"]})
-        requests.delete(f"{running_service.url}/status/web/gone", timeout=10).raise_for_status()
+        requests.delete(f"{running_service.url}/status/web/gone", timeout=60).raise_for_status()
         yield running_service

@@ -93,7 +93,7 @@ def asked(service: Service, board: Any, target: Any, chosen: Mapping[str, str]) 
         service.url + filled(target["url"]),
         params={name: filled(value) for name, value in parameters(target).items()},
         headers={"Accept": "application/json;q=0.9,text/plain", "Authorization": "Bearer none"},
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code == 200, answer.text
     rows = answer.json()

@@ -82,7 +82,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
                 }
                 for number in range(6)
             ]
-            requests.post(f"{service.url}/status/pipeline", json=reports, timeout=10).raise_for_status()
+            requests.post(f"{service.url}/status/pipeline", json=reports, timeout=60).raise_for_status()
         yield service
 
 

@@ -172,7 +172,7 @@ def nginx_before(replicas: list[Service], folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def _listens(service: Service) -> bool:
@@ -214,7 +214,7 @@ def test_behind_nginx_all_replicas_answer_alike_and_one_that_dies_takes_no_repor
             {"server_group": "g", "host": f"h-{number}", "status": "synced", "commit_message": "x" * 4_000}
             for number in range(1_000)
         ]
-        assert requests.post(f"{url}/status/pipeline", json=large, timeout=30).status_code == 201
+        assert requests.post(f"{url}/status/pipeline", json=large, timeout=60).status_code == 201
         during, after = Fleet(url, "during", 4), Fleet(url, "after", 4)
         with during.reporting():
             wait_until(during.has(50), "all three are at work")

@@ -18,7 +18,7 @@ def test_the_datasource_is_what_the_plugin_needs(service: Service) -> None:
     }  # fmt: skip
     assert source["secureJsonData"] == {"bearerToken": "$STATUS_GRAFANA_TOKEN"}
     assert not SERVICE_URL.endswith("/")
-    health = requests.get(source["jsonData"]["customHealthCheckUrl"].replace(SERVICE_URL, service.url), timeout=10)
+    health = requests.get(source["jsonData"]["customHealthCheckUrl"].replace(SERVICE_URL, service.url), timeout=60)
     assert (health.status_code, bool(health.content)) == (200, True)
 
 

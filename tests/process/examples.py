@@ -64,7 +64,7 @@ def blocks_asked_for(test_file: Path) -> set[tuple[str, ...]]:
 
 def record(service: Service, group: str, host: str) -> dict[str, Any]:
     """What the service knows of a server."""
-    answer = requests.get(f"{service.url}/status/{group}/{host}", timeout=10)
+    answer = requests.get(f"{service.url}/status/{group}/{host}", timeout=60)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found

@@ -35,7 +35,7 @@ def wait_until_stored(store: Path, *keys: str) -> None:
 
 def board(service: Service) -> dict[str, Any]:
     """The servers that the service shows, by key."""
-    answer = requests.get(service.url + "/status", timeout=20)
+    answer = requests.get(service.url + "/status", timeout=60)
     answer.raise_for_status()
     return {f"{row['server_group']}/{row['host']}": row for row in answer.json()}
 
@@ -84,7 +84,7 @@ class Fleet:
         return lambda: len(self.acknowledged) >= goal
 
     def _report(self, thread: int) -> None:
-        connection = HTTPConnection(self._address, timeout=30)
+        connection = HTTPConnection(self._address, timeout=60)
         for number in itertools.count(self._first):
             host = f"new-{thread}-{number}" if number % 2 else f"again-{thread}"
             body = {"server_group": self.group, "host": host, "status": "synced", "commit_sha": str(number)}

@@ -36,7 +36,7 @@ class Machine:
             write_program(root / "bin" / name, script.replace("$ROOT", str(root)))
         git(root, "init", "--quiet", "--bare", "--initial-branch=main", "remote.git")
         git(root, "clone", "--quiet", "remote.git", "work")
-        requests.delete(machine.url, headers={"X-API-Key": ADMIN}, timeout=10)
+        requests.delete(machine.url, headers={"X-API-Key": ADMIN}, timeout=60)
         return machine
 
     @property
@@ -78,7 +78,7 @@ class Machine:
         assert len(commands) == 5
         assert last.startswith("gitops-agent install ")
         wanted = {"label": self.group, "scopes": ["pipeline", "cron"], "groups": [self.group]}
-        answer = requests.post(f"{self.service.url}/tokens", json=wanted, headers={"X-API-Key": ADMIN}, timeout=10)
+        answer = requests.post(f"{self.service.url}/tokens", json=wanted, headers={"X-API-Key": ADMIN}, timeout=60)
         variables = {
             "STATUS_URL": self.service.url,
             "STATUS_TOKEN": answer.json()["token"],
@@ -111,7 +111,7 @@ class Machine:
 
     def row(self) -> dict[str, Any]:
         """What the board says of this machine."""
-        answer = requests.get(self.url, timeout=10)
+        answer = requests.get(self.url, timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

@@ -73,9 +73,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     settings = {"STATUS_AUTH": request.param, "STATUS_LEGACY_AUTH": "token", "STATUS_ADMIN_TOKEN": ADMIN_TOKEN}
     with running(tmp_path_factory.mktemp("service"), environment=settings) as service:
         headers = {"X-API-Key": ADMIN_TOKEN}
-        get = partial(requests.get, headers=headers, timeout=10)
+        get = partial(requests.get, headers=headers, timeout=60)
         for path, body in (("/api/status", legacy), ("/status/pipeline", report)):
-            requests.post(service.url + path, json=body, headers=headers, timeout=10).raise_for_status()
+            requests.post(service.url + path, json=body, headers=headers, timeout=60).raise_for_status()
         readings = ("/status", "/summary", "/api/status")
         before = [get(service.url + path).json() for path in readings]
         done = walk(service.url + "/", ADMIN_TOKEN)

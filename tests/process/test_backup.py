@@ -33,7 +33,7 @@ def arrays(service: Service) -> Iterator[list[Report]]:
                 {"server_group": "array", "host": f"h-{host}", "status": "synced", "commit_sha": str(number)}
                 for host in range(ARRAY)
             ]
-            answer = requests.post(service.url + "/status/pipeline", json=reports, timeout=20)
+            answer = requests.post(service.url + "/status/pipeline", json=reports, timeout=60)
             if answer.ok:
                 acknowledged.extend((f"array/h-{host}", number) for host in range(ARRAY))
             if told_to_stop.is_set():
@@ -108,7 +108,7 @@ def service(shared: Service) -> Service:
 def report(service: Service, host: str, commit: str) -> None:
     """Report outside the fleet."""
     body = {"server_group": "hand", "host": host, "status": "synced", "commit_sha": commit}
-    requests.post(service.url + "/status/pipeline", json=body, timeout=20).raise_for_status()
+    requests.post(service.url + "/status/pipeline", json=body, timeout=60).raise_for_status()
 
 
 def in_file(service: Service, host: str) -> str | None:
@@ -122,7 +122,7 @@ def through_each_worker(service: Service, host: str) -> list[str | None]:
     shown = list[str | None]()
     for worker in service.workers():
         with service.only(worker):
-            answer = requests.get(f"{service.url}/status/hand/{host}", timeout=20)
+            answer = requests.get(f"{service.url}/status/hand/{host}", timeout=60)
             shown.append(answer.json()["commit_sha"] if answer.ok else None)
     return shown
 

@@ -25,6 +25,6 @@ def test_files_are_compared_as_git_checks_them_out_by_the_attributes_of_the_root
             (check.target / "etc/run.bat").write_bytes(content)
             done = check.run()
             assert (done.returncode, done.stderr) == (0, "")
-            row = requests.get(f"{service.url}/status/rsyslog-drift/converted", timeout=10).json()
+            row = requests.get(f"{service.url}/status/rsyslog-drift/converted", timeout=60).json()
             assert row["changed_files"] == found
         assert git(check.folder / "checkout", "status", "--porcelain") == ""

@@ -59,7 +59,7 @@ def script() -> str:
 
 
 def record(service: Service, check: DriftCheck) -> dict[str, Any]:
-    answer = requests.get(f"{service.url}/status/rsyslog-drift/{check.host}", timeout=10)
+    answer = requests.get(f"{service.url}/status/rsyslog-drift/{check.host}", timeout=60)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
     return found

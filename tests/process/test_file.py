@@ -38,14 +38,14 @@ def service(shared: Service) -> Service:
 
 def report(service: Service, host: str, commit: str) -> None:
     body = {"server_group": "file", "host": host, "status": "synced", "commit_sha": commit}
-    requests.post(service.url + "/status/pipeline", json=body, timeout=10).raise_for_status()
+    requests.post(service.url + "/status/pipeline", json=body, timeout=60).raise_for_status()
 
 
 def through_each_worker(service: Service, path: str) -> list[requests.Response]:
     answers = []
     for worker in service.workers():
         with service.only(worker):
-            answers.append(requests.get(service.url + path, timeout=10))
+            answers.append(requests.get(service.url + path, timeout=60))
     assert len(answers) == WORKERS
     return answers
 
@@ -108,8 +108,8 @@ def test_a_damaged_file_is_left_as_it_is_and_mending_it_is_enough(service: Servi
             assert answer.reason.startswith("The store status.json is left as it is")
             assert cause in answer.json()["error"]
     for path in ("/status/pipeline", "/status/cron", "/api/status"):
-        assert requests.post(service.url + path, json=body, timeout=10).status_code == 503
-    assert requests.get(service.url + "/health", timeout=10).status_code == 200
+        assert requests.post(service.url + path, json=body, timeout=60).status_code == 503
+    assert requests.get(service.url + "/health", timeout=60).status_code == 200
     assert service.store.read_bytes() == damaged
 
     service.store.write_bytes(content)
@@ -126,14 +126,14 @@ def test_a_file_of_version_1_is_migrated_once_and_kept_byte_for_byte(tmp_path: P
     with running(tmp_path, workers=WORKERS) as service:
 
         def read(_number: int) -> Any:
-            return requests.get(service.url + "/status", timeout=10).json()
+            return requests.get(service.url + "/status", timeout=60).json()
 
         with ThreadPoolExecutor(12) as pool:
             ((row,), *others) = list(pool.map(read, range(24)))
         assert all(rows == [row] for rows in others)
         assert (row["status"], row["updated_by"]) == ("out_of_sync", "legacy")
         assert (row["timestamp"], row["first_seen"]) == ("2025-04-26T00:00:00Z", "2025-04-26T00:00:00Z")
-        assert requests.get(service.url + "/api/status", timeout=10).json() == json.loads(V1)
+        assert requests.get(service.url + "/api/status", timeout=60).json() == json.loads(V1)
         assert service.stop() == 0
     assert kept.read_bytes() == V1
     migrated = store.read_bytes()
@@ -142,7 +142,7 @@ def test_a_file_of_version_1_is_migrated_once_and_kept_byte_for_byte(tmp_path: P
 
     with running(tmp_path, workers=WORKERS) as service:
         for path in ("/status", "/ready", "/api/status"):
-            requests.get(service.url + path, timeout=10).raise_for_status()
+            requests.get(service.url + path, timeout=60).raise_for_status()
         assert service.stop() == 0
     assert store.read_bytes() == migrated
     assert kept.read_bytes() == V1
@@ -152,6 +152,6 @@ def test_an_older_copy_of_the_v1_file_is_never_overwritten(tmp_path: Path) -> No
     (tmp_path / "status.json").write_bytes(V1)
     (tmp_path / "status.v1.json").write_text("older")
     with running(tmp_path) as service:
-        requests.get(service.url + "/ready", timeout=10).raise_for_status()
+        requests.get(service.url + "/ready", timeout=60).raise_for_status()
     assert (tmp_path / "status.v1.json").read_text() == "older"
     assert stored(tmp_path / "status.json").keys() == {"rsyslog-lab/rsyslog-lab"}

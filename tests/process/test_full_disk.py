@@ -54,23 +54,23 @@ def _assert_it_is_told_and_nothing_else_is_harmed(service: Service, fleet: Fleet
                 fill(service.store.parent)  # what a file that was being written has left
             assert lost(fleet.acknowledged, board(service)) == []
             for answer in (
-                requests.get(service.url + "/ready", timeout=20),
-                requests.post(service.url + "/status/pipeline", json=report, timeout=20),
+                requests.get(service.url + "/ready", timeout=60),
+                requests.post(service.url + "/status/pipeline", json=report, timeout=60),
             ):
                 assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
                 assert answer.json()["error"].startswith("The store status.json cannot be ")
                 assert answer.json()["error"].endswith(f" {cause}.")
                 assert answer.reason == answer.json()["error"].rstrip(".")
-            assert "\ngitops_store_ready 0\n" in requests.get(service.url + "/metrics", timeout=20).text
+            assert "\ngitops_store_ready 0\n" in requests.get(service.url + "/metrics", timeout=60).text
     assert [answer for answer in fleet.refused if not (answer.startswith("503 ") and cause in answer)] == []
 
 
 def _assert_nothing_is_lost(service: Service, fleet: Fleet, later: Fleet) -> None:
     acknowledged = fleet.acknowledged + later.acknowledged
-    requests.get(service.url + "/ready", timeout=20).raise_for_status()
+    requests.get(service.url + "/ready", timeout=60).raise_for_status()
     for worker in service.workers():
         with service.only(worker):
-            assert "\ngitops_store_ready 1\n" in requests.get(service.url + "/metrics", timeout=20).text
+            assert "\ngitops_store_ready 1\n" in requests.get(service.url + "/metrics", timeout=60).text
     assert lost(acknowledged, board(service)) == []
     assert "late/h-01" not in board(service)
     assert service.stop() == 0

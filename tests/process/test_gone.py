@@ -21,23 +21,23 @@ def flask_store_new(service: Service) -> str:
 
 def test_a_store_that_goes_is_said_by_every_worker_until_the_operator_begins_another(tmp_path: Path) -> None:
     with running(tmp_path) as service:
-        assert requests.post(service.url + "/status/pipeline", json=REPORT, timeout=10).status_code == 201
+        assert requests.post(service.url + "/status/pipeline", json=REPORT, timeout=60).status_code == 201
         assert "Nothing was changed" in flask_store_new(service)
         service.store.unlink()
         for worker in service.workers():
             with service.only(worker):
                 for answer in (
-                    requests.get(service.url + "/summary", timeout=10),
-                    requests.get(service.url + "/ready", timeout=10),
-                    requests.post(service.url + "/status/pipeline", json=REPORT, timeout=10),
+                    requests.get(service.url + "/summary", timeout=60),
+                    requests.get(service.url + "/ready", timeout=60),
+                    requests.post(service.url + "/status/pipeline", json=REPORT, timeout=60),
                 ):
                     assert answer.status_code == 503
                     assert answer.json()["error"].startswith("The store status.json is gone, and there was one.")
-                assert requests.get(service.url + "/health", timeout=10).status_code == 200
+                assert requests.get(service.url + "/health", timeout=60).status_code == 200
         assert not service.store.exists()
         assert flask_store_new(service) == (f"{service.store} is an empty store now. Its history tells what is gone.\n")
-        assert requests.get(service.url + "/ready", timeout=10).status_code == 200
-        assert requests.get(service.url + "/status", timeout=10).json() == []
-        assert requests.post(service.url + "/status/pipeline", json=REPORT, timeout=10).status_code == 201
-        told = [row["event"] for row in requests.get(service.url + "/history", timeout=10).json()]
+        assert requests.get(service.url + "/ready", timeout=60).status_code == 200
+        assert requests.get(service.url + "/status", timeout=60).json() == []
+        assert requests.post(service.url + "/status/pipeline", json=REPORT, timeout=60).status_code == 201
+        told = [row["event"] for row in requests.get(service.url + "/history", timeout=60).json()]
         assert told == ["created", "deleted", "created"]

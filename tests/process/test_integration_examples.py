@@ -160,7 +160,7 @@ def test_grafana_gets_a_datasource_that_reaches_the_service(service: Service) ->
     assert not url.endswith("/")
     assert options["allowedHosts"] == [url]
     assert options["customHealthCheckEnabled"] is True
-    health = requests.get(options["customHealthCheckUrl"].replace(url, service.url), timeout=10)
+    health = requests.get(options["customHealthCheckUrl"].replace(url, service.url), timeout=60)
     assert (health.status_code, bool(health.content)) == (200, True)
 
 
@@ -174,8 +174,8 @@ def test_grafana_finds_every_column_with_its_type_in_a_real_row(service: Service
 
     report = {"server_group": "grafana", "host": "g-01", "status": "synced"}
     headers = {"X-API-Key": TOKEN}
-    requests.post(service.url + "/status/pipeline", json=report, headers=headers, timeout=10).raise_for_status()
-    row = requests.get(service.url + target["url"], params={"server_group": "grafana"}, timeout=10).json()[0]
+    requests.post(service.url + "/status/pipeline", json=report, headers=headers, timeout=60).raise_for_status()
+    row = requests.get(service.url + target["url"], params={"server_group": "grafana"}, timeout=60).json()[0]
     types = {"string": str, "number": int, "boolean": bool, "timestamp": str}
     for column in target["columns"]:
         assert set(column) == {"selector", "text", "type"}

@@ -20,14 +20,14 @@ WITHIN = ("gitops_store_commit_duration_seconds_bucket", "le=+Inf")
 
 
 def scrape(service: Service) -> Series:
-    answer = requests.get(service.url + "/metrics", timeout=20)
+    answer = requests.get(service.url + "/metrics", timeout=60)
     answer.raise_for_status()
     return series(answer.text)
 
 
 def report(service: Service, *hosts: str) -> None:
     body = [{"server_group": "web", "host": host, "status": "synced"} for host in hosts]
-    requests.post(service.url + "/status/pipeline", json=body, timeout=20).raise_for_status()
+    requests.post(service.url + "/status/pipeline", json=body, timeout=60).raise_for_status()
 
 
 def seen_by(service: Service, worker: int) -> Series:

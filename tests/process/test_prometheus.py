@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 def report(service: Service, path: str = "/status/pipeline", **fields: Any) -> None:
     body = {"server_group": "web", "host": "web-01", **fields}
-    requests.post(service.url + path, json=body, timeout=20).raise_for_status()
+    requests.post(service.url + path, json=body, timeout=60).raise_for_status()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ class Prometheus:
 
     def get(self, path: str, **parameters: str) -> Any:
         """What the API answers."""
-        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=20).json()
+        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=60).json()
         assert answer["status"] == "success", answer
         return answer["data"]
 
@@ -122,7 +122,7 @@ def prometheus(service: Service, alertmanager: Alertmanager, tmp_path: Path) -> 
     try:
         ready = f"http://{address}/-/ready"
         wait_until_it_answers(ready, process)
-        wait_until(lambda: requests.get(ready, timeout=20).ok, "Prometheus is ready")
+        wait_until(lambda: requests.get(ready, timeout=60).ok, "Prometheus is ready")
         yield Prometheus(f"http://{address}")
     finally:
         process.kill()
@@ -130,7 +130,7 @@ def prometheus(service: Service, alertmanager: Alertmanager, tmp_path: Path) -> 
 
 
 def test_promtool_finds_nothing_in_the_metrics(service: Service) -> None:
-    text = requests.get(service.url + "/metrics", timeout=20).content
+    text = requests.get(service.url + "/metrics", timeout=60).content
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
@@ -141,7 +141,7 @@ def test_prometheus_reads_what_the_service_says(service: Service, prometheus: Pr
     assert prometheus.values('gitops_server_status{status="failed"} == 1') == {"web-01": 1}
     assert prometheus.values("sum by (host) (gitops_server_status)") == {"web-01": 1, "web-02": 1}
     checked = datetime.fromisoformat(
-        requests.get(f"{service.url}/status/web/web-02", timeout=20).json()["last_cron_check"]
+        requests.get(f"{service.url}/status/web/web-02", timeout=60).json()["last_cron_check"]
     )
     assert prometheus.values("gitops_server_last_check_timestamp_seconds") == {"web-02": checked.timestamp()}
     [found] = prometheus.get("query", query='gitops_server_problem{host="web-01"}')["result"]
@@ -153,7 +153,7 @@ def test_prometheus_reads_what_the_service_says(service: Service, prometheus: Pr
 
 def test_a_deleted_server_is_gone_from_prometheus_too(service: Service, prometheus: Prometheus) -> None:
     wait_until(lambda: len(prometheus.values("gitops_server_problem")) == 2, "it has scraped")
-    requests.delete(f"{service.url}/status/web/web-01", timeout=20).raise_for_status()
+    requests.delete(f"{service.url}/status/web/web-01", timeout=60).raise_for_status()
     wait_until(lambda: prometheus.values("gitops_server_problem") == {"web-02": 0}, "the series end")
 
 
@@ -171,7 +171,7 @@ def test_the_shipped_alerts_hear_of_a_problem_and_of_a_service_that_died(
 
 def page(url: str) -> str:
     """What a person sees who follows a link."""
-    answer = requests.get(url, headers={"Accept": "text/html"}, timeout=20)
+    answer = requests.get(url, headers={"Accept": "text/html"}, timeout=60)
     assert answer.status_code == 200, url
     assert answer.headers["Content-Type"].startswith("text/html")
     return answer.text

@@ -29,14 +29,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def report(service: Service, host: str, **fields: Any) -> requests.Response:
     """Report on a connection of its own."""
     body = {"server_group": "one", "host": host, "status": "synced", **fields}
-    answer = requests.post(service.url + "/status/pipeline", json=body, timeout=20)
+    answer = requests.post(service.url + "/status/pipeline", json=body, timeout=60)
     answer.raise_for_status()
     return answer
 
 
 def read(service: Service, path: str) -> Any:
     """Read on a connection of its own."""
-    answer = requests.get(service.url + path, timeout=20)
+    answer = requests.get(service.url + path, timeout=60)
     answer.raise_for_status()
     return answer.json()
 
@@ -58,9 +58,9 @@ def test_what_one_worker_deleted_no_other_shows(service: Service) -> None:
     for deleter, reader in itertools.permutations(service.workers(), 2):
         report(service, "gone")
         with service.only(deleter):
-            requests.delete(service.url + "/status/one/gone", timeout=10).raise_for_status()
+            requests.delete(service.url + "/status/one/gone", timeout=60).raise_for_status()
         with service.only(reader):
-            assert requests.get(service.url + "/status/one/gone", timeout=10).status_code == 404
+            assert requests.get(service.url + "/status/one/gone", timeout=60).status_code == 404
             assert read(service, "/status?host=gone") == []
 
 
@@ -86,7 +86,7 @@ def test_many_writers_at_once_lose_nothing_and_the_file_is_whole_at_every_moment
             for number in range(REPORTS):
                 host = f"new-{writer}-{number}" if number % 2 else f"shared-{writer % SHARED}"
                 body = {"server_group": "many", "host": host, "status": "synced", "commit_sha": f"{writer}-{number}"}
-                answer = session.post(service.url + "/status/pipeline", json=body, timeout=30)
+                answer = session.post(service.url + "/status/pipeline", json=body, timeout=60)
                 assert answer.ok, answer.text
                 assert answer.json()["commit_sha"] == f"{writer}-{number}"
                 keys.append(f"many/{host}")

@@ -27,7 +27,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service")) as service:
         victim = {"server_group": "wire", "host": "victim", "status": "synced"}
-        requests.post(f"{service.url}/status/pipeline", json=victim, timeout=10).raise_for_status()
+        requests.post(f"{service.url}/status/pipeline", json=victim, timeout=60).raise_for_status()
         yield service
 
 
@@ -40,7 +40,7 @@ def assert_refused(answer: Answer) -> None:
 
 
 def assert_unharmed(service: Service) -> None:
-    assert requests.get(service.url + VICTIM, timeout=10).status_code == 200
+    assert requests.get(service.url + VICTIM, timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -232,14 +232,14 @@ def test_what_is_wrong_otherwise_is_not_said_to_need_encoding(service: Service, 
 @pytest.mark.parametrize("mark", ['"', "{a,b}", "|", "^", "\\", "<>", "%zz", "'", "%", "[", "`"])
 def test_a_mark_that_curl_sends_as_it_is_means_itself(service: Service, mark: str) -> None:
     report = {"server_group": "mark", "host": "h-01", "status": "synced", "updated_by": mark}
-    requests.post(f"{service.url}/status/pipeline", json=report, timeout=10).raise_for_status()
+    requests.post(f"{service.url}/status/pipeline", json=report, timeout=60).raise_for_status()
     (answer,) = answers(service, f"GET /status?updated_by={mark} HTTP/1.1\r\nHost: s\r\n\r\n".encode())
     assert [row["host"] for row in answer.json] == ["h-01"]
 
 
 def test_the_way_to_encode_a_url_works(service: Service) -> None:
     report = {"server_group": "encoded", "host": "h-01", "status": "synced", "updated_by": "Jürgen"}
-    requests.post(f"{service.url}/status/pipeline", json=report, timeout=10).raise_for_status()
+    requests.post(f"{service.url}/status/pipeline", json=report, timeout=60).raise_for_status()
     command = shlex.split(ENCODE.removeprefix("With curl: ").replace("URL.", f"{service.url}/status"))
     done = subprocess.run([*command, "-sS"], check=True, capture_output=True)
     assert [row["updated_by"] for row in json.loads(done.stdout)] == ["Jürgen"]

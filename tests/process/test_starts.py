@@ -65,7 +65,7 @@ def test_a_first_start_makes_the_empty_store_and_a_command_makes_none(tmp_path: 
         assert json.loads(store.read_bytes()) == EMPTY
         assert told("token", "create", "--label", "ci", "--scope", "pipeline") == 0
         body = {"server_group": "a", "host": "x", "status": "synced"}
-        assert requests.post(service.url + "/status/pipeline", json=body, timeout=20).status_code == 201
+        assert requests.post(service.url + "/status/pipeline", json=body, timeout=60).status_code == 201
         assert service.stop() == 0
     with running(tmp_path) as service:
         assert board(service).keys() == stored(store).keys() == {"a/x"}
@@ -83,14 +83,14 @@ def test_a_store_that_is_out_of_order_stops_no_start(tmp_path: Path, kind: str) 
     else:
         store = folder / "deep" / "status.json"
     with running(tmp_path, environment={"STATUS_STORE": str(store)}) as service:
-        assert requests.get(service.url + "/health", timeout=20).status_code == 200
-        ready = requests.get(service.url + "/ready", timeout=20)
+        assert requests.get(service.url + "/health", timeout=60).status_code == 200
+        ready = requests.get(service.url + "/ready", timeout=60)
         assert ready.status_code == (200 if kind == "a folder that is missing" else 503)
         if ready.status_code == 503:
             wait_until(lambda: "The store status.json" in service.log.read_text(), "the log says why")
             if kind == "a damaged file":
                 store.write_text(json.dumps(EMPTY))
-                assert requests.get(service.url + "/ready", timeout=20).status_code == 200
+                assert requests.get(service.url + "/ready", timeout=60).status_code == 200
 
 
 def test_a_file_that_was_changed_while_the_service_was_down_is_told_by_its_start(tmp_path: Path) -> None:
@@ -98,14 +98,14 @@ def test_a_file_that_was_changed_while_the_service_was_down_is_told_by_its_start
     store, history = tmp_path / "status.json", tmp_path / "status.json.history"
     with running(tmp_path) as service:
         body = {"server_group": "old", "host": "x", "status": "synced"}
-        requests.post(service.url + "/status/pipeline", json=body, timeout=20).raise_for_status()
+        requests.post(service.url + "/status/pipeline", json=body, timeout=60).raise_for_status()
         assert service.stop() == 0
     store.write_bytes(store.read_bytes().replace(b'"old', b'"new'))
     with running(tmp_path) as service:
         wait_until(lambda: history.read_bytes().count(b"\n") == 3, "the history tells of both")
-        rows = requests.get(service.url + "/history", timeout=20).json()
+        rows = requests.get(service.url + "/history", timeout=60).json()
         assert [(row["server_group"], row["event"], row["source"]) for row in rows] == [
             ("old", "created", "pipeline"), ("old", "deleted", "file"), ("new", "created", "file"),
         ]  # fmt: skip
-        (counts,) = requests.get(service.url + "/history/summary?from=0m", timeout=20).json()
+        (counts,) = requests.get(service.url + "/history/summary?from=0m", timeout=60).json()
         assert (counts["total"], counts["synced"]) == (1, 1)

@@ -32,7 +32,7 @@ def test_a_stop_lets_a_request_that_has_begun_end(tmp_path: Path) -> None:
         client.sendall(REPORT)
         with client.makefile("rb") as answer:
             assert answer.readline() == b"HTTP/1.1 201 CREATED\r\n"
-        assert service.process.wait(timeout=20) == 0
+        assert service.process.wait(timeout=60) == 0
     assert "held/h-01" in stored(service.store)
 
 
@@ -48,7 +48,7 @@ def test_a_stop_answers_those_that_wait_at_the_door(tmp_path: Path) -> None:
         for client in waiting:
             with client, client.makefile("rb") as answer:
                 assert answer.readline().split()[1] in (b"200", b"201")
-        assert service.process.wait(timeout=20) == 0
+        assert service.process.wait(timeout=60) == 0
 
 
 def test_a_reload_under_load_loses_nothing_and_goes_on_with_new_workers(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_reload_under_load_loses_nothing_and_goes_on_with_new_workers(tmp_path
 def connection(service: Service) -> socket.socket:
     """A connection on which nothing was sent yet."""
     address = urlsplit(service.url)
-    return socket.create_connection((address.hostname, address.port), timeout=20)
+    return socket.create_connection((address.hostname, address.port), timeout=60)
 
 
 def begun_request(service: Service) -> socket.socket:

@@ -53,7 +53,7 @@ def made(service: Service, *arguments: str) -> str:
 def report(service: Service, token: str) -> int:
     """Report on a connection of its own."""
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.post(f"{service.url}/status/pipeline", json=REPORT, headers=headers, timeout=10).status_code
+    return requests.post(f"{service.url}/status/pipeline", json=REPORT, headers=headers, timeout=60).status_code
 
 
 def test_a_token_of_the_command_line_holds_in_each_worker_at_once_and_ends_there_at_once(service: Service) -> None:
@@ -74,12 +74,12 @@ def test_what_one_worker_makes_and_revokes_each_other_knows(service: Service) ->
     first, second = service.workers()
     with service.only(first):
         wanted = {"label": "a", "scopes": ["pipeline"]}
-        token = requests.post(f"{service.url}/tokens", json=wanted, headers=admin, timeout=10).json()
+        token = requests.post(f"{service.url}/tokens", json=wanted, headers=admin, timeout=60).json()
         login = {"Authorization": f"Bearer {token['token']}"}
-        child = requests.post(f"{service.url}/login", headers=login, timeout=10).json()["access_token"]
+        child = requests.post(f"{service.url}/login", headers=login, timeout=60).json()["access_token"]
     with service.only(second):
         assert report(service, token["token"]) == report(service, child) == 200
-        gone = requests.delete(f"{service.url}/tokens/{token['id']}", headers=admin, timeout=10)
+        gone = requests.delete(f"{service.url}/tokens/{token['id']}", headers=admin, timeout=60)
         assert gone.status_code == 204
     with service.only(first):
         assert report(service, token["token"]) == report(service, child) == 401
@@ -89,7 +89,7 @@ def test_no_secret_is_printed_or_kept(service: Service) -> None:
     token = made(service, "--label", "b", "--scope", "pipeline")
     assert report(service, token) == 200
     assert report(service, token + "0") == report(service, f"wrong-{token}") == 401
-    requests.get(f"{service.url}/status", headers={"X-API-Key": token}, params={"token": token}, timeout=10)
+    requests.get(f"{service.url}/status", headers={"X-API-Key": token}, params={"token": token}, timeout=60)
     for file in filter(Path.is_file, service.store.parent.rglob("*")):
         text = file.read_bytes()
         assert token.rsplit("_", 1)[1].encode() not in text, file
@@ -160,8 +160,8 @@ def test_a_store_is_made_with_its_first_token_where_that_is_wanted(tmp_path: Pat
         folder = tmp_path / str(number)
         folder.mkdir()
         with running(folder, environment={**settings, "STATUS_STORE": store}) as service:
-            assert requests.get(f"{service.url}/ready", timeout=10).status_code == 200
-            assert requests.get(f"{service.url}/status", timeout=10).json() == []
+            assert requests.get(f"{service.url}/ready", timeout=60).status_code == 200
+            assert requests.get(f"{service.url}/status", timeout=60).json() == []
             assert report(service, done.stdout.strip()) == 201
 
 

@@ -43,11 +43,11 @@ def flask(
 def report(service: Service, token: str, host: str, status: str = "synced") -> int:
     body = {"server_group": "web", "host": host, "status": status}
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.post(f"{service.url}/status/pipeline", json=body, headers=headers, timeout=10).status_code
+    return requests.post(f"{service.url}/status/pipeline", json=body, headers=headers, timeout=60).status_code
 
 
 def readings(service: Service) -> list[Any]:
-    return [requests.get(f"{service.url}{path}", timeout=10).json() for path in READINGS]
+    return [requests.get(f"{service.url}{path}", timeout=60).json() for path in READINGS]
 
 
 def contents(store: Path) -> dict[str, bytes]:
@@ -61,11 +61,11 @@ def filled(folder: Path) -> tuple[Path, str, list[Any]]:
     with running(folder, environment=AUTH) as service:
         wanted = {"label": "ci", "scopes": ["pipeline"]}
         login = {"X-API-Key": ADMIN_TOKEN}
-        token = requests.post(f"{service.url}/tokens", json=wanted, headers=login, timeout=10).json()["token"]
+        token = requests.post(f"{service.url}/tokens", json=wanted, headers=login, timeout=60).json()["token"]
         for host in ("h1", "h2", "gone"):
             assert report(service, token, host) == 201
         assert report(service, token, "h1", "failed") == 200
-        requests.delete(f"{service.url}/status/web/gone", headers=login, timeout=10).raise_for_status()
+        requests.delete(f"{service.url}/status/web/gone", headers=login, timeout=60).raise_for_status()
         return service.store, token, readings(service)
 
 
@@ -85,7 +85,7 @@ def test_a_service_goes_on_in_a_database_and_back_in_a_file_as_if_nothing_were(t
         with running(folder, environment={**AUTH, **environment}) as service:
             assert readings(service) == before
             assert report(service, token, "h1", "synced") == 200
-            newest = requests.get(f"{service.url}/history?limit=1", timeout=10).json()
+            newest = requests.get(f"{service.url}/history?limit=1", timeout=60).json()
             assert newest[0]["host"] == "h1"
     assert flask("copy", store, database).returncode == 1, "the database went on meanwhile"
 

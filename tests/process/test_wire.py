@@ -25,7 +25,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def connection(service: Service) -> Iterator[HTTPConnection]:
     """One connection that is kept."""
-    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=20)
+    connection = HTTPConnection(urlsplit(service.url).netloc, timeout=60)
     connection.connect()
     yield connection
     connection.close()
@@ -36,13 +36,13 @@ def report(host: str) -> bytes:
 
 
 def is_stored(service: Service, host: str) -> bool:
-    return requests.get(f"{service.url}/status/wire/{host}", timeout=10).status_code == 200
+    return requests.get(f"{service.url}/status/wire/{host}", timeout=60).status_code == 200
 
 
 def answer_to(service: Service, head: str, body: bytes) -> tuple[int, dict[str, str]]:
     """Send these bytes and then no more (the reading side stays open); the status and the JSON of the answer."""
     address = urlsplit(service.url)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as client:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
         client.sendall(f"{head}\r\nHost: status\r\n\r\n".encode() + body)
         client.shutdown(socket.SHUT_WR)
         with HTTPResponse(client) as answer:
@@ -67,7 +67,7 @@ def test_half_a_v1_report_is_a_400_and_stores_nothing(service: Service) -> None:
     head = "POST /api/status HTTP/1.1\r\nContent-Length: 100"
     status, answer = answer_to(service, head, b'{"server": "half-lab", "sync_status": "SYNCED"}')
     assert (status, answer["code"]) == (400, "bad_request")
-    assert requests.get(f"{service.url}/status/half-lab/half-lab", timeout=10).status_code == 404
+    assert requests.get(f"{service.url}/status/half-lab/half-lab", timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,17 @@ def test_too_much_in_chunks_is_a_413_even_where_its_start_is_a_whole_report(
 
     def post(size: int) -> requests.Response:
         chunks = [start, *[b" " * 65_536] * (size // 65_536 - 1), b" " * (65_536 - len(start) + size % 65_536)]
-        return requests.post(service.url + path, data=iter(chunks), headers=JSON, timeout=20)
+        return requests.post(service.url + path, data=iter(chunks), headers=JSON, timeout=60)
 
     answer = post(most + 1)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    assert requests.get(service.url + read, timeout=10).status_code == 404
+    assert requests.get(service.url + read, timeout=60).status_code == 404
     assert post(most).ok
-    assert requests.get(service.url + read, timeout=10).status_code == 200
+    assert requests.get(service.url + read, timeout=60).status_code == 200
 
 
 def test_a_head_has_the_headers_of_the_get_and_no_body(service: Service, connection: HTTPConnection) -> None:
-    requests.post(service.url + "/status/pipeline", json={**json.loads(report("head"))}, timeout=10).raise_for_status()
+    requests.post(service.url + "/status/pipeline", json={**json.loads(report("head"))}, timeout=60).raise_for_status()
     for path in ("/", "/health", "/ready", "/status", "/summary", "/status/wire/head", "/api/status", "/openapi.json"):
         connection.request("GET", path)
         got = connection.getresponse()
@@ -140,7 +140,7 @@ def test_a_head_has_the_headers_of_the_get_and_no_body(service: Service, connect
 
 
 def test_a_deletion_is_answered_with_a_head_alone(service: Service, connection: HTTPConnection) -> None:
-    requests.post(service.url + "/status/pipeline", json=json.loads(report("gone")), timeout=10).raise_for_status()
+    requests.post(service.url + "/status/pipeline", json=json.loads(report("gone")), timeout=60).raise_for_status()
     connection.request("DELETE", "/status/wire/gone")
     answer = connection.getresponse()
     assert (answer.status, answer.read()) == (204, b"")
@@ -170,7 +170,7 @@ def test_one_connection_takes_many_requests_good_and_bad(connection: HTTPConnect
 def test_what_follows_a_body_that_was_not_read_is_never_taken_for_a_request(service: Service) -> None:
     """Request smuggling: the bytes of a refused body look like a request of their own."""
     hidden = b"DELETE /status/wire/victim HTTP/1.1\r\nHost: status\r\n\r\n"
-    requests.post(service.url + "/status/pipeline", json=json.loads(report("victim")), timeout=10).raise_for_status()
+    requests.post(service.url + "/status/pipeline", json=json.loads(report("victim")), timeout=60).raise_for_status()
     for head in (
         f"POST /status/pipeline HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: {len(hidden)}",
         f"POST /nothing HTTP/1.1\r\nContent-Length: {len(hidden)}",
@@ -203,4 +203,4 @@ def test_a_path_is_what_was_sent(connection: HTTPConnection, path: str) -> None:
 
 def test_a_slash_too_many_in_front_is_no_harm(service: Service) -> None:
     """Many set STATUS_URL with a slash at its end."""
-    assert requests.get(f"{service.url}//health", timeout=10).json() == {"status": "ok"}
+    assert requests.get(f"{service.url}//health", timeout=60).json() == {"status": "ok"}

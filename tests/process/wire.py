@@ -29,7 +29,7 @@ class Answer:
 def connect(service: Service) -> socket.socket:
     """A connection of its own."""
     address = urlsplit(service.url)
-    return socket.create_connection((address.hostname, address.port), timeout=20)
+    return socket.create_connection((address.hostname, address.port), timeout=60)
 
 
 def answers(service: Service, sent: bytes, *, is_closed_after: bool = True) -> list[Answer]:

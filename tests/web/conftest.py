@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 
+from storage import pace
 from tests.web.api import Api
 
 
@@ -26,6 +28,14 @@ def _rules_and_templates_are_compiled_once(tmp_path_factory: pytest.TempPathFact
         patch.setattr(Rule, "_compile_builder", compile_once)
         cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
         patch.setattr(Flask, "jinja_options", {"bytecode_cache": cache})
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_file_shows_a_report_at_once() -> Iterator[None]:
+    """On a busy machine too, where it would wait for its turn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "CHECKPOINT_SHARE", math.inf)
         yield
 
 
