@@ -96,3 +96,9 @@ def test_a_folder_without_an_advisory_is_no_good_news(tmp_path: Path) -> None:
     ended = audit(tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.endswith(" holds no advisory: OSV files end in .json.\n")
+
+
+def test_the_image_begins_with_one_that_its_digest_names() -> None:
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert bases
+    assert all(re.fullmatch(r"python:[\w.-]+@sha256:[0-9a-f]{64}", base) for base in bases), bases
