@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 import time
@@ -42,6 +43,8 @@ def become(program: dict[str, Any]) -> None:
     if program["is_session"]:
         os.setsid()
     os.chdir(program["folder"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started the tests by "&" had it ignored,
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
     os.environ.clear()
     os.environ.update(program["environment"])
     time.tzset()

@@ -93,4 +93,4 @@ def _mounted(disk: Path, place: Path, options: str = "commit=5") -> Iterator[Non
     try:
         yield
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(place)], check=True)  # a worker may be dying

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +53,6 @@ class Readers:
         with requests.Session() as session:
             while not self._told_to_stop.is_set():
                 acknowledged, shown = self._known()
-                began = time.monotonic()
                 try:
                     answer = session.get(f"{self._url}/status/{self._fleet.group}", timeout=SECONDS)
                 except requests.Timeout:
@@ -63,7 +61,7 @@ class Readers:
                 except requests.RequestException:  # the service was ended, or the worker that had this connection
                     self._told_to_stop.wait(0.05)
                     continue
-                self._judge(answer, acknowledged, shown, time.monotonic() - began)
+                self._judge(answer, acknowledged, shown)
 
     def _known(self) -> tuple[dict[str, int], dict[str, int]]:
         """What every reading that begins now has to show."""
@@ -74,11 +72,9 @@ class Readers:
                 self._acknowledged[key] = max(number, self._acknowledged.get(key, -1))
             return dict(self._acknowledged), dict(self._shown)
 
-    def _judge(
-        self, answer: requests.Response, acknowledged: dict[str, int], shown: dict[str, int], seconds: float
-    ) -> None:
+    def _judge(self, answer: requests.Response, acknowledged: dict[str, int], shown: dict[str, int]) -> None:
         with self._own:
-            self.slowest = max(self.slowest, seconds)
+            self.slowest = max(self.slowest, answer.elapsed.total_seconds())
             if answer.status_code == 503 or (answer.status_code == 404 and not acknowledged):
                 self.refused += 1
                 return
