@@ -26,7 +26,7 @@ class Late(Exception):
 
 class _Job:
     def __init__(self, work: Callable[[], Any]) -> None:
-        self._work = work
+        self._work: Callable[[], Any] | None = work
         self.ends = end_of(time.monotonic())
         self._at_work = threading.Lock()
         self._at_work.acquire()
@@ -42,8 +42,9 @@ class _Job:
         return not self.is_done and time.monotonic() > self.ends
 
     def run(self) -> None:
+        work, self._work = self._work, None  # what it knows of the fleet goes with it
         try:
-            self._value = self._work()
+            self._value = work() if work else None
         except BaseException as error:  # noqa: BLE001 - it is whoever waits for it who has to hear of it
             self._error = error
         self._at_work.release()
@@ -58,6 +59,10 @@ class _Job:
         if self._error:
             raise self._error
         return self._value
+
+    def forget(self) -> None:
+        """Let go of what it gave: the records before and after a commit."""
+        self._value = None
 
 
 class Aside:
@@ -80,7 +85,11 @@ class Aside:
             raise Late
         if self._last:
             self._last.wait(ends)
-        return self._begin(work).outcome(ends)
+        job = self._begin(work)
+        try:
+            return job.outcome(ends)
+        finally:
+            job.forget()
 
     def share(self, work: Callable[[], Any], ends: float) -> Any:
         """The same for any number of callers: whoever comes while it is done gets the same outcome."""
@@ -99,4 +108,4 @@ class Aside:
 
     def _work_on(self) -> None:
         while True:
-            self._jobs.get().run()
+            self._jobs.get().run()  # no name here keeps the last one
