@@ -152,10 +152,9 @@ class Replica:
                 return answers, 0
             self.refuse_beyond(line.revision)
             descriptor = self.journal.append(line)
-        self.journal.sync(descriptor)  # only then it is taken into memory; readers go on meanwhile
-        with self.memory:
-            if self.fleet.revision < line.revision:  # else a reader found an edited file, and read all anew
-                self._take_over(line)
+            # From now on other processes show it: were it not shown here, readings would go back from worker to worker.
+            self._take_over(line)
+        self.journal.sync(descriptor)  # readers go on meanwhile; if it fails, all read anew
         return answers, line.revision
 
     def has_gone(self, revision: int) -> bool:
