@@ -9,11 +9,12 @@ COPY requirements-postgres.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-postgres.txt
 
 # The service reads its version from the changelog.
-COPY access.py app.py cli.py config.py gunicorn.conf.py legacy.py operations.py transfer.py CHANGELOG.md ./
+COPY app.py cli.py config.py gunicorn.conf.py legacy.py storage.py CHANGELOG.md ./
 COPY agent/ agent/
 COPY deploy/make_agent.py deploy/
 COPY domain/ domain/
-COPY storage/ storage/
+COPY operations/ operations/
+COPY stores/ stores/
 COPY web/ web/
 
 # The code belongs to root, so the service cannot change it; a checkout under a strict umask must still be readable.

@@ -15,13 +15,14 @@ from flask import Flask
 
 import cli
 import legacy
-from access import Access
 from config import ConfigError, Settings, place
 from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
 from domain.times import believable
-from storage import Store, open_store, open_tokens, site_of
-from transfer import Place
+from operations.access import Access
+from operations.transfer import Place
+from storage import Store
+from stores import open_store, open_tokens, site_of, write_dump
 from web import (
     about,
     age,
@@ -123,7 +124,7 @@ def create_app(
     app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
     app.extensions["begin"] = partial(_begin, store)
     app.cli.add_command(cli.token_commands(access, opened, clock))
-    app.cli.add_command(cli.store_commands(opened))
+    app.cli.add_command(cli.store_commands(opened, write_dump))
     return app
 
 

@@ -12,22 +12,11 @@ from typing import BinaryIO
 import click
 from flask.cli import AppGroup
 
-from access import Access
 from domain.dump import Thing, dump_lines, read_dump
 from domain.errors import Invalid, StatusError
 from domain.tokens import SCOPES, TokenRow, new_token
-from transfer import (
-    Place,
-    begin_store_anew,
-    compare,
-    contents,
-    counted,
-    fill,
-    refuse_own,
-    refuse_same,
-    refuse_unmade,
-    write_dump,
-)
+from operations.access import Access
+from operations.transfer import Place, compare, contents, counted, fill, refuse_own, refuse_same, refuse_unmade
 
 CREATED_BY = "command line"
 SET_IT = "Set STATUS_STORE to what it is for the service, or start the service once."
@@ -83,7 +72,7 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
     return group
 
 
-def store_commands(opened: Open) -> AppGroup:
+def store_commands(opened: Open, write_dump: Callable[[Path, Iterable[Thing]], None]) -> AppGroup:
     """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE."""
     group = AppGroup(
         "store", help="Begin a store anew that is gone; copy, export and import all, with the service stopped."
@@ -94,7 +83,7 @@ def store_commands(opened: Open) -> AppGroup:
         """Begin an empty store where one was and is gone, with the service running or not. Its history stays."""
         with _explained(), opened() as place:
             refuse_unmade(place, f"{SET_IT} A start makes the first one by itself.")
-            begin_store_anew(place)
+            place.site.begin_anew()
         click.echo(f"{place.site.name} is an empty store now. Its history tells what is gone.", err=True)
 
     @group.command("copy")

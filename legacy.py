@@ -11,7 +11,6 @@ from flask import Blueprint, Response, g, request
 from pydantic import Field
 from typing_extensions import TypedDict
 
-import operations
 from config import Settings
 from domain import rules
 from domain.document import Upgrade
@@ -31,6 +30,7 @@ from domain.server import (
 )
 from domain.strict_json import parse_json
 from domain.times import read_time, time_text
+from operations.servers import take_reports
 from storage import Store
 from web.access import Guard
 from web.openapi import Description, describes
@@ -111,7 +111,7 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
             report = read_report(_object(parse_json(body)), settings)
         g.server, g.reports = report.key, 1
         actor = guard.admit([report])
-        return json_response(v1_shape(operations.report(store, now(), [report], actor).servers[0]))
+        return json_response(v1_shape(take_reports(store, now(), [report], actor).servers[0]))
 
     @blueprint.get("/api/status")
     @describes(

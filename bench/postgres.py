@@ -16,13 +16,13 @@ import psycopg
 import requests
 from pydantic import SecretStr
 
-import operations
 from bench import programs
 from bench.load import CONNECTIONS, REPORTS_BESIDE, SECONDS, fill, rate, reports_beside
 from bench.table import ROUNDS, Row, ratio
 from domain.freshness import Moment
 from domain.report import MAX_REPORTS, read_reports
-from storage import open_store
+from operations.servers import take_reports
+from stores import open_store
 from tests.postgres import BIN, Postgres, fresh_schema, postgres_server
 
 FLEETS = (1_000, 100_000, 1_000_000)
@@ -117,9 +117,9 @@ def _fleet(machine: Postgres, servers: int) -> Iterator[str]:
         with contextlib.closing(open_store(SecretStr(url), lambda _document: None)) as store:
             for start in range(0, servers, MAX_REPORTS):
                 bodies = [_report(number) for number in range(start, start + MAX_REPORTS)]
-                operations.report(store, moment, read_reports("cron", orjson.dumps(bodies), moment.now).reports)
+                take_reports(store, moment, read_reports("cron", orjson.dumps(bodies), moment.now).reports)
             small = [_report(number) | {"server_group": "small"} for number in range(GROUP)]
-            operations.report(store, moment, read_reports("cron", orjson.dumps(small), moment.now).reports)
+            take_reports(store, moment, read_reports("cron", orjson.dumps(small), moment.now).reports)
         # What the filling left behind is not the load's to clear away.
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE servers, history")

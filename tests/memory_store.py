@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from domain.history import Entry, entry_key
 from domain.server import Server, server_key
-from storage import Changes, Commit, Records, Snapshot, Span
-from storage.contract import EVERYTHING, Decide
+from storage import EVERYTHING, Changes, Commit, Decide, Records, Snapshot, Span
 
 
 class MemoryStore:

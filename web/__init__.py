@@ -1,1 +1,4 @@
-"""Speaks HTTP and decides nothing: one file a resource."""
+"""Speaks HTTP and decides nothing: one file a resource.
+
+`config, domain, storage.py, operations <- web <- legacy, app`
+"""

@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, request
 
-from access import NOT_VALID, Access
 from config import Settings
 from domain.errors import Forbidden, TooMany, Unauthorized, Unavailable
 from domain.freshness import Moment
 from domain.query import wanted_words
 from domain.report import Report
 from domain.tokens import ANYBODY, Rights
+from operations.access import NOT_VALID, Access
 from web.html import is_for_eyes
 from web.openapi import Description, description_of
 from web.origin import need_own_page

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, render_template
 
-import operations
 from domain.badge import Badge, badge
 from domain.freshness import Moment
 from domain.query import Query
+from operations.servers import find, show
 from storage import Store
 from web.openapi import MOMENT, SERVER, Description, describes
 from web.present import Ready, json_bytes, reading
@@ -25,11 +25,11 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
 
     def of_group(server_group: str) -> Badge:
         moment = now()
-        servers = operations.find(store, moment, _EVERY_SERVER, server_group).servers
+        servers = find(store, moment, _EVERY_SERVER, server_group).servers
         return badge(server_group, servers.values(), moment)
 
     def of_server(server_group: str, host: str) -> Badge:
-        return badge(host, [operations.show(store, server_group, host)], now())
+        return badge(host, [show(store, server_group, host)], now())
 
     @blueprint.get("/badge/<server_group>.svg")
     @describes(Description("The worst state of a group as a picture", None, None, media=_PICTURE, statuses=_STATUSES))

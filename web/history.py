@@ -5,7 +5,6 @@ from typing import cast
 
 from flask import Blueprint, Response, request
 
-import operations
 from domain.freshness import Moment
 from domain.history import Entry, change_entry
 from domain.timeline import (
@@ -22,6 +21,7 @@ from domain.timeline import (
     read_steps,
     read_window,
 )
+from operations.history import HistoryReading, events, history, history_summary, server_history
 from storage import Store
 from web.openapi import SERVER, Description, describes
 from web.present import Ready, json_bytes, reading
@@ -49,7 +49,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     )
     def list_history() -> Response:
         window = read_window(request.args.items(multi=True), now())
-        told = operations.history(store, window)
+        told = history(store, window)
         rows = [history_row(entry, window.since) for entry in told.in_force]
         return _answer(told, rows + list(map(history_row, told.entries)))
 
@@ -65,7 +65,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     )
     def list_server_history(server_group: str, host: str) -> Response:
         window = read_window(request.args.items(multi=True), now())
-        told = operations.server_history(store, window, server_group, host)
+        told = server_history(store, window, server_group, host)
         rows = [full_history_row(entry, window.since) for entry in told.in_force]
         return _answer(told, rows + list(map(full_history_row, told.entries)))
 
@@ -81,7 +81,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     )
     def summarize_history() -> Response:
         steps = read_steps(request.args.items(multi=True), now())
-        return reading(Ready(json_bytes(operations.history_summary(store, steps))))
+        return reading(Ready(json_bytes(history_summary(store, steps))))
 
     @blueprint.get("/events")
     @describes(
@@ -95,13 +95,13 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     )
     def list_events() -> Response:
         window = read_window(request.args.items(multi=True), now())
-        told = operations.events(store, window)
+        told = events(store, window)
         return _answer(told, annotations(told.entries, window.limit, has_more=told.has_more))
 
     return blueprint
 
 
-def _answer(told: operations.Told, rows: Sequence[object]) -> Response:
+def _answer(told: HistoryReading, rows: Sequence[object]) -> Response:
     response = reading(Ready(json_bytes(rows)))
     if told.has_more:
         response.headers["X-More"] = "true"

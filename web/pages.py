@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, Response, g, redirect, request
 from flask.typing import ResponseReturnValue
 
-import operations
 from config import Settings
 from domain.errors import Forbidden, NotFound, StatusError
 from domain.freshness import Moment, computed, holds_until
@@ -20,6 +19,8 @@ from domain.story import HOUR, runs, steps
 from domain.timeline import read_window
 from domain.tokens import Rights
 from domain.verdict import Kind, axes, lasting, verdict, verdicts_by_group, worst_kind
+from operations.history import server_history
+from operations.servers import show
 from storage import Store
 from web.about import ABOUT, About
 from web.errors import of_the_product
@@ -122,12 +123,12 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
         link = linker(Selection(store, moment).given)
         start = (moment.now // HOUR + 1) * HOUR - STRIP_DAYS * 86_400
         week = read_window([("from", str(max(start, 0))), ("limit", str(MAX_LIMIT))], moment)
-        told = operations.server_history(store, week, server_group, host)
+        told = server_history(store, week, server_group, host)
         newest = read_window([("limit", str(MAX_STEPS + 1))], moment)
-        entries = operations.server_history(store, newest, server_group, host).entries
+        entries = server_history(store, newest, server_group, host).entries
         server = None
         with contextlib.suppress(NotFound):
-            server = operations.show(store, server_group, host)
+            server = show(store, server_group, host)
         said = verdict(server, moment) if server else None
         is_whole = len(entries) <= MAX_STEPS
         return page_response(

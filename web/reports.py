@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response, g, request
 from pydantic import Field
 
-import operations
 from config import Settings
 from domain.freshness import Moment
 from domain.report import MAX_REPORTS, CronReport, PipelineReport, Reports, read_reports
+from operations.servers import take_reports
 from storage import Store
 from web.access import Guard
 from web.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
@@ -42,7 +42,7 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
     def answer(given: Reports, moment: Moment) -> Response:
         g.server = _key(given)
         actor = guard.admit(given.reports)
-        reported = operations.report(store, moment, given.reports, actor)
+        reported = take_reports(store, moment, given.reports, actor)
         g.reports, g.ignored_fields = len(given.reports) - reported.ignored, len(given.ignored)
         records = [full(server, moment) for server in reported.servers]
         response = json_response(records if given.is_array else records[0], 201 if reported.is_created else 200)

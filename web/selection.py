@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import g
 
-import operations
 from domain import choices
 from domain.freshness import Moment
 from domain.query import FILTERS, Query, read_query
 from domain.server import Server
 from domain.summary import group_rows, summarize
 from domain.verdict import KINDS, verdicts_by_group, worst_kind
+from operations.servers import find
 from storage import Records, Store
 from web.links import Given, given, linker
 
@@ -36,14 +36,14 @@ class Selection:
     @cached_property
     def servers(self) -> Records:
         """What all filters select."""
-        return operations.find(self._store, self._moment, self.query).servers
+        return find(self._store, self._moment, self.query).servers
 
     def without(self, *names: str) -> Collection[Server]:
         """What the filters but these select."""
         other = [(name, text) for name, text in self.given if name not in names]
         if other == self.given:
             return self.servers.values()
-        return operations.find(self._store, self._moment, self._query(other)).servers.values()
+        return find(self._store, self._moment, self._query(other)).servers.values()
 
     def described(self) -> dict[str, Any]:
         """What a page says of it. The counts are of all that the other filters select, so that a person can go from

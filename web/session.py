@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, quote
 from flask import Blueprint, Response, g, request
 from typing_extensions import TypedDict
 
-from access import LOGIN_SECONDS, Access
 from config import Settings
 from domain.errors import Forbidden, StatusError, Unauthorized
 from domain.freshness import Moment
 from domain.tokens import Narrowing, Rights, read_narrowing
+from operations.access import LOGIN_SECONDS, Access
 from web.access import SESSION, Guard
 from web.errors import STATUS
 from web.html import PAGE_MEDIA, page, page_response

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, g, request
 
-import operations
 from domain.freshness import Moment
 from domain.query import FILTERS, PAGE, read_query
+from operations.servers import delete, find, show
 from storage import Store
 from web.openapi import ROW_EXAMPLE, SERVER_EXAMPLE, Description, Row, describes
 from web.present import FullRecord, Kept, Ready, Rows, full, json_bytes, reading
@@ -22,7 +22,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     def listed(server_group: str | None = None) -> Response:
         moment = now()
         query = read_query(request.args.items(multi=True), moment.now, pages=True)
-        found = operations.find(store, moment, query, server_group)
+        found = find(store, moment, query, server_group)
         if server_group is None and query.selects_all and not query.is_paged:
             return reading(kept.ready(found.servers, moment, lambda: rows.whole(found.servers, moment)))
         response = reading(rows.some(found.servers, moment))
@@ -53,14 +53,14 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     @blueprint.get("/status/<server_group>/<host>")
     @describes(Description("One server", FullRecord, SERVER_EXAMPLE, statuses=(200, 304, 404, 503)))
     def show_server(server_group: str, host: str) -> Response:
-        return reading(Ready(json_bytes(full(operations.show(store, server_group, host), now()))))
+        return reading(Ready(json_bytes(full(show(store, server_group, host), now()))))
 
     @blueprint.delete("/status/<server_group>/<host>")
     @describes(
         Description("Take a decommissioned server off the board", None, None, statuses=(204, 404), scope="admin")
     )
     def delete_server(server_group: str, host: str) -> Response:
-        operations.delete(store, now(), server_group, host, g.rights.label)
+        delete(store, now(), server_group, host, g.rights.label)
         return Response(status=204)
 
     return blueprint

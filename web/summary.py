@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 from flask import Blueprint, Response, request
 
-import operations
 from domain.freshness import Moment, holds_until
 from domain.query import FILTERS, read_query
 from domain.server import Server
 from domain.summary import Group, Summary, group_rows, summarize
+from operations.servers import find
 from storage import Store
 from web.openapi import MOMENT, SERVER, Description, describes
 from web.present import Kept, Ready, json_bytes, reading
@@ -24,7 +24,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     def counted(kept: Kept, count: Callable[[Iterable[Server], Moment], object]) -> Response:
         moment = now()
         query = read_query(request.args.items(multi=True), moment.now, pages=False)
-        servers = operations.find(store, moment, query).servers
+        servers = find(store, moment, query).servers
 
         def make() -> tuple[Ready, float]:
             return Ready(json_bytes(count(servers.values(), moment))), holds_until(servers.values(), moment)

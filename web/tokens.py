@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, g
 
-from access import Access
 from config import Settings
 from domain.freshness import Moment
 from domain.tokens import NewToken, TokenRow, read_new_token
+from operations.access import Access
 from web.openapi import SERVER, Description, describes
 from web.present import private_json
 from web.requests import read_json_body

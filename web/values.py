@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
-import operations
 from domain.freshness import Moment
 from domain.query import FIELD, FILTERS, read_query
 from domain.summary import Value, value_rows
+from operations.servers import find
 from storage import Store
 from web.openapi import SERVER, Description, describes
 from web.present import Ready, json_bytes, reading
@@ -30,7 +30,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     def list_values() -> Response:
         moment = now()
         query = read_query(request.args.items(multi=True), moment.now, pages=False, needs_field=True)
-        servers = operations.find(store, moment, query).servers
+        servers = find(store, moment, query).servers
         return reading(Ready(json_bytes(value_rows(servers.values(), query.field))))
 
     return blueprint

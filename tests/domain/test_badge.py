@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain.badge import badge
 from domain.freshness import Moment, computed
 from domain.server import STATUSES, Server
-from tests.storage.records import server
+from tests.stores.records import server
 
 MOMENT = Moment(1_777_199_400, 7_200)
 

@@ -5,7 +5,7 @@ import pytest
 from domain.choices import FREE_TEXTS, MAX_VALUES, Unknown, fitting_nothing, unknown, values
 from domain.freshness import Moment
 from domain.query import TEXT_FILTERS, Query, read_query
-from tests.storage.records import server
+from tests.stores.records import server
 
 NOW = 1_777_199_400
 MOMENT = Moment(NOW, 7_200)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.document import Document, in_order, read_document
 from domain.server import STATUSES, Server
-from tests.storage.records import server
+from tests.stores.records import server
 
 KEYS = ["a/x", "a/y", "a-b/x", "a.b/x", "b/x", "A/x"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.freshness import TIMES, Moment, brought_back, computed, holds_until, latest_time
 from domain.server import STATUSES, Server, Status
 from domain.times import epoch, time_text
-from tests.storage.records import NOW, server
+from tests.stores.records import NOW, server
 
 MOMENT = Moment(epoch(NOW), 7_200)
 

@@ -11,7 +11,7 @@ from domain.freshness import Moment, computed
 from domain.query import AGES, FILTERS, LOST_PLUS, PAGE, TEXT_FILTERS, WHEN, read_query
 from domain.server import CHOICES, STATUSES, Server
 from domain.times import time_text
-from tests.storage.records import server
+from tests.stores.records import server
 
 NOW = 1_777_199_400
 MOMENT = Moment(NOW, 7_200)

@@ -7,7 +7,7 @@ import pytest
 from domain.freshness import Moment
 from domain.query import read_query
 from domain.tokens import ANYBODY
-from tests.storage.records import server
+from tests.stores.records import server
 
 NOW = 1_777_199_400
 MOMENT = Moment(NOW, 7_200)

@@ -14,7 +14,7 @@ from domain.report import RUN_DEFAULTS, Report
 from domain.rules import MOST_AGENTS
 from domain.server import DESCRIPTIVE, STATUSES, Server, restore_servers
 from domain.times import epoch, time_text
-from tests.storage.records import NOW, server
+from tests.stores.records import NOW, server
 
 LATER = "2026-04-26T11:00:00Z"
 

@@ -12,7 +12,7 @@ from domain.freshness import Moment, computed
 from domain.query import TEXT_FILTERS, read_query
 from domain.server import STATUSES, Server
 from domain.summary import group_rows, summarize, value_rows
-from tests.storage.records import server
+from tests.stores.records import server
 
 MOMENT = Moment(1_777_199_400, 7_200)
 

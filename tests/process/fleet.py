@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
-from storage import open_store
+from stores import open_store
 from tests.process.service import Service, wait_until
 
 JSON = {"Content-Type": "application/json"}

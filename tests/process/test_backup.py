@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from storage import open_store
+from stores import open_store
 from tests.process.fleet import Fleet, Report, board, lost, stored
 from tests.process.service import Service, running, wait_until
 

@@ -1,7 +1,7 @@
 """kill -9 of the whole service and of single workers under load: what was acknowledged stays, each change once.
 
 A kill -9 leaves to the system what was written, synced or not: that the sync comes before the answer is proven by
-tests/storage/, not here.
+tests/stores/, not here.
 """
 
 import contextlib

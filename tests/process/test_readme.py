@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config import PREFIX, VERSION, Settings
-from storage.postgres.database import MOST_CONNECTIONS
+from stores.postgres.database import MOST_CONNECTIONS
 from tests.process.day import MAY_BE_ABSENT, NEEDED
 from tests.process.service import ROOT, running
 

@@ -31,7 +31,7 @@ LIBRARIES = {
     "gunicorn": f"{OF_THE_SERVICE}; import gunicorn.app.wsgiapp, gunicorn.glogging, gunicorn.workers.gthread",
     "flask": OF_THE_SERVICE,
     "storage": OF_THE_STORE,
-    "tests.storage.child": OF_THE_SERVICE,
+    "tests.stores.child": OF_THE_SERVICE,
 }
 AT_THE_START = ("PYTHON", "LC_", "LANG")  # what an interpreter looks at when it starts itself
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)

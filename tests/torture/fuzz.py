@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import Unavailable
-from storage import open_store, open_tokens
-from storage.verify import verify
-from tests.storage.records import keep_in_journal, never_version_1, note, put, server
+from stores import open_store, open_tokens
+from stores.json_file.verify import verify
+from tests.stores.records import keep_in_journal, never_version_1, note, put, server
 from tests.torture.rounds import Figures
 
 ODD: tuple[Any, ...] = (

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from domain.errors import Unavailable
-from storage import open_store
-from storage.verify import verify
+from stores import open_store
+from stores.json_file.verify import verify
 from tests.process.fleet import Fleet
 from tests.process.service import running, wait_until
 from tests.torture.rounds import Figures

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from storage.verify import verify
+from stores.json_file.verify import verify
 from tests.process.fleet import Fleet, board, lost, stored, trouble_in_history
 from tests.process.service import ROOT, running, wait_until
 from tests.torture.faults import Fault, Machine

@@ -8,7 +8,7 @@ from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 
-from storage import pace
+from stores.json_file import pace
 from tests.web.api import Api
 
 

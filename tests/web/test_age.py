@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.json_file import JsonFileStore
+from stores.json_file.store import JsonFileStore
 from tests.web.api import Api
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.__main__ import main as compact
+from stores.json_file.command import main as compact
 from tests.web.api import ADMIN_TOKEN, Api
 from tests.web.tokens import as_admin, make, sent
 

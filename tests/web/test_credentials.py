@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from access import Access
 from domain.errors import Unauthorized
-from storage import open_tokens
+from operations.access import Access
+from stores import open_tokens
 from tests.web.api import ADMIN_TOKEN, Answer, Api
 from tests.web.tokens import NOT_VALID, REPORT, as_admin, login, make, sent, service
 

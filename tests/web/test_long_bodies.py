@@ -10,8 +10,7 @@ import pytest
 from app import create_app
 from config import Settings
 from domain.errors import Unavailable
-from storage import Commit
-from storage.contract import Decide
+from storage import Commit, Decide
 from tests.memory_store import MemoryStore
 from web.requests import LONG, LONG_AT_ONCE, turn
 

@@ -1,0 +1,66 @@
+"""What a caller may ask about the past."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from domain.history import Entry, attributed
+from domain.server import server_key
+from domain.timeline import StatusCounts, Steps, Window, is_annotation, status_counts
+from operations.servers import unknown
+from storage import Span, Store
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReading:
+    """What a reading of the history found: the states in force where it begins, if asked, and what came then, of which
+    older entries may be left out."""
+
+    in_force: list[Entry]
+    entries: list[Entry]
+    has_more: bool
+
+
+def history(store: Store, window: Window) -> HistoryReading:
+    """What changed in a window; if it has a start, also the states in force then."""
+    return _read(store, window, window.is_about if window.is_about_some else None)
+
+
+def server_history(store: Store, window: Window, server_group: str, host: str) -> HistoryReading:
+    """The same for one server. Raises NotFound where there never was such a server."""
+    key = server_key(server_group, host)
+    if store.get(key) is None and next(store.events(span=Span(about=key.__eq__)), None) is None:
+        raise unknown(server_group, host)
+    return _read(store, window, key.__eq__)
+
+
+def history_summary(store: Store, steps: Steps) -> list[StatusCounts]:
+    """The counts at each step."""
+    window = steps.window
+    if not steps.times:
+        return []
+    about = window.is_about if window.is_about_some else None
+    span = Span(window.since, window.until, about)
+    return status_counts(chain(store.in_force(window.since, about), store.events(span=span)), steps)
+
+
+def events(store: Store, window: Window) -> HistoryReading:
+    """The entries of a window that are worth a mark on a graph."""
+    return HistoryReading([], *_newest(store, window, window.is_about if window.is_about_some else None, is_annotation))
+
+
+def _read(store: Store, window: Window, about: Callable[[str], bool] | None) -> HistoryReading:
+    in_force = store.in_force(window.since, about) if window.has_start and window.since <= window.until else ()
+    return HistoryReading(list(filter(window.matches, map(attributed, in_force))), *_newest(store, window, about))
+
+
+def _newest(
+    store: Store,
+    window: Window,
+    about: Callable[[str], bool] | None,
+    is_wanted: Callable[[Entry], bool] = lambda _entry: True,
+) -> tuple[list[Entry], bool]:
+    """As many as the window wants, the oldest first, and whether there are more."""
+    told = map(attributed, store.events(span=Span(window.since, window.until, about), newest_first=True))
+    found = list(islice((entry for entry in told if window.matches(entry) and is_wanted(entry)), window.limit + 1))
+    return found[: window.limit][::-1], len(found) > window.limit

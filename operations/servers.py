@@ -1,0 +1,106 @@
+"""What a caller may ask about servers, and report of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain import rules
+from domain.errors import NotFound
+from domain.freshness import Moment
+from domain.history import Entry, change_entry, deletion_entry
+from domain.query import Query
+from domain.report import Report
+from domain.server import Server, server_key
+from domain.summary import Summary, summarize
+from domain.times import time_text
+from storage import Changes, Decision, Records, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What became of a request's reports: the stored record for each, whether any is a new one, and how many were too
+    old to change anything."""
+
+    servers: list[Server]
+    is_created: bool
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a query found: the page of servers that it asked for, and how many it selects in all.
+
+    Without filter and page, `servers` is the store's own mapping: the same object as long as nothing changes.
+    """
+
+    servers: Records
+    total: int
+
+
+def take_reports(store: Store, moment: Moment, reports: Sequence[Report], actor: str = "") -> Reported:
+    """Apply the reports in order and store them in one commit. Returns when they are on disk."""
+    time, ignored = time_text(moment.now), 0
+
+    def decide(before: Changes, revision: int) -> Decision:
+        nonlocal ignored  # as the last call says, which is the one that was committed
+        after, history, ignored = dict(before), list[Entry](), 0
+        for number, one in enumerate(reports, revision):
+            known = after[one.key]
+            after[one.key] = server = rules.apply(known, one, time, number)
+            ignored += server is known
+            if entry := change_entry(known, server, one.source, actor):
+                history.append(entry)
+        return Decision(after, history)
+
+    commit = store.change([one.key for one in reports], decide)
+    stored = [server for one in reports if (server := commit.after[one.key])]
+    return Reported(stored, None in commit.before.values(), ignored)
+
+
+def find(store: Store, moment: Moment, query: Query, server_group: str | None = None) -> Found:
+    """The servers that the query wants, of one group if named. Raises NotFound where no server has that group."""
+    snapshot = store.snapshot()
+    if server_group is not None:
+        servers = snapshot.groups.get(server_group)
+        if not servers:
+            raise NotFound(f"No server group {server_group[:253]!r} is known; GET /status lists all.")
+    elif "server_group" in query.texts:
+        servers = snapshot.of(query.texts["server_group"])
+    elif query.rights.groups:
+        servers = snapshot.of(filter(query.rights.may_in, snapshot.groups))
+    else:
+        servers = snapshot.records
+    if not query.selects_all:
+        servers = {key: server for key, server in servers.items() if query.matches(server, moment)}
+    return Found(query.page(servers) if query.is_paged else servers, len(servers))
+
+
+def show(store: Store, server_group: str, host: str) -> Server:
+    """One server. Raises NotFound."""
+    server = store.get(server_key(server_group, host))
+    if server is None:
+        raise unknown(server_group, host)
+    return server
+
+
+def summary(store: Store, moment: Moment, query: Query) -> Summary:
+    """The counts over the servers that the query wants."""
+    return summarize(find(store, moment, query).servers.values(), moment)
+
+
+def delete(store: Store, moment: Moment, server_group: str, host: str, actor: str = "") -> None:
+    """Take a decommissioned server out of every reading; its history stays. Raises NotFound."""
+    key = server_key(server_group, host)
+
+    def decide(before: Changes, revision: int) -> Decision:
+        server = before[key]
+        if server is None:
+            raise unknown(server_group, host)
+        time = max(time_text(moment.now), server["timestamp"])
+        return Decision({key: None}, [deletion_entry(server, revision, time, actor)])
+
+    store.change([key], decide)
+
+
+def unknown(server_group: str, host: str) -> NotFound:
+    """The error that there is no such server."""
+    return NotFound(f"No server {host[:253]!r} is known in group {server_group[:253]!r}.")

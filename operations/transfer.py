@@ -1,0 +1,125 @@
+"""All that a store holds, read and written as it is: for a copy into another store, and for a dump."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+
+import orjson
+
+from domain.dump import Thing, store_thing
+from domain.errors import Invalid
+from domain.history import entry_key
+from domain.server import server_key
+from domain.tokens import read_keyring
+from storage import Site, Store, TokenStore
+
+BATCH = 500  # things that are written at once: a commit of a database ends within seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where servers, history and tokens are kept."""
+
+    store: Store
+    tokens: TokenStore
+    site: Site
+
+
+def contents(place: Place) -> Iterator[Thing]:
+    """All that is kept in a place, always in the same order: its servers, its history, its tokens."""
+    snapshot = place.store.snapshot()
+    yield store_thing(snapshot.revision)
+    for server in snapshot.records.values():
+        yield "server", server
+    for entry in place.store.events():
+        yield "entry", entry
+    keyring = place.tokens.keyring()
+    if keyring.key:
+        yield "keyring", orjson.loads(keyring.content())
+
+
+def refuse_unmade(place: Place, advice: str) -> None:
+    """Raise Invalid, with what to do instead, for a place in which no service has made a store: a mistyped one."""
+    if not place.site.is_made:
+        raise Invalid(f"There is no store at {place.site.name}: no service has made one there. {advice}")
+
+
+def refuse_own(place: Place, path: Path) -> None:
+    """Raise Invalid for a file of the store itself: a dump would be the end of it."""
+    if place.site.owns(path):
+        raise Invalid(f"{path} is a file of the store itself, and no place for a dump; `flask store copy` copies one.")
+
+
+def refuse_same(source: Place, target: Place) -> None:
+    """Raise Invalid where both are one store, or the target would stand among the source's files."""
+    if target.site.id in source.site.own:
+        raise Invalid(f"Both are one store, that at {source.site.name}: it cannot be copied into itself.")
+
+
+def fill(target: Place, things: Iterable[Thing]) -> bool:
+    """Put things into a place that holds nothing, or the first of them: a copy that was begun goes on.
+
+    Says whether any was missing. Raises Invalid where the place holds anything else, with nothing changed.
+    """
+    rest, was_missing = iter(things), False
+    _kind, store = next(rest)
+    missing = _missing(target, rest)
+    while batch := list(islice(missing, BATCH)):
+        was_missing = True
+        records = {server_key(one["server_group"], one["host"]): one for kind, one in batch if kind == "server"}
+        history = [one for kind, one in batch if kind == "entry"]
+        if records or history:
+            target.store.restore(records, history, store["revision"])
+        for kind, value in batch:
+            if kind == "keyring":
+                target.tokens.restore(read_keyring(orjson.dumps(value)))
+    return was_missing
+
+
+def counted(things: Iterable[Thing], counts: Counter[str]) -> Iterator[Thing]:
+    """The things, each counted by its kind when it is taken; of a keyring its tokens."""
+    for kind, value in things:
+        counts[kind] += len(value["tokens"]) if kind == "keyring" else 1
+        yield kind, value
+
+
+def compare(target: Place, things: Iterable[Thing]) -> Counter[str]:
+    """How many things of each kind there are. Raises Invalid where the place does not hold just these."""
+    counts = Counter[str]()
+    for thing, copied in zip_longest(things, counted(contents(target), counts)):
+        if not thing or not copied or (thing != copied and thing[0] != "store"):
+            raise Invalid(f"The copy is not equal: {_named(thing or copied)} differs. Was something changed meanwhile?")
+        kind, value = copied
+        if kind == "store" and value["revision"] < thing[1]["revision"]:
+            raise Invalid("The copy is not equal: its revision is smaller.")
+    return counts
+
+
+def _missing(target: Place, things: Iterator[Thing]) -> Iterator[Thing]:
+    """The things from the first on that the place does not hold."""
+    there = islice(contents(target), 1, None)
+    for thing in things:
+        known = next(there, None)
+        if known is None:
+            yield thing
+        elif known != thing:
+            raise _other(known)
+    if known := next(there, None):
+        raise _other(known)
+
+
+def _other(known: Thing) -> Invalid:
+    return Invalid(
+        f"The target is neither empty nor a begun copy of the same: {_named(known)} is in it. Nothing was changed."
+    )
+
+
+def _named(thing: Thing) -> str:
+    kind, value = thing
+    if kind == "server":
+        return f"the server {server_key(value['server_group'], value['host'])}"
+    if kind == "entry":
+        return f"the history entry {value['revision']} about {entry_key(value)}"
+    return "a token, or the key that signs them,"

@@ -1,0 +1,244 @@
+"""The journal: what was committed since the file was last written, a line a commit.
+
+A commit is the line `{"revision":…,"servers":{key:record or null},"history":[entry…]}`. A checkpoint is announced,
+before the file is replaced, by `{"checkpoint":revision,"file":[inode,size,mtime],"seconds":…,"journal":inode}`, so that
+every process knows the new file for one of ours and need not read it. Such a line is also a journal's first, and only
+there it names the journal's own inode: in a copy it is another's.
+"""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from domain.history import Entry, is_entry
+from domain.server import MAX_REVISION, Server, completed, is_revision, restore_servers
+from stores.files import Signature, rename_synced, write_all, write_synced
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: a commit, or, with the signature of the `file` that it makes, a checkpoint that took `seconds`."""
+
+    revision: int
+    servers: Mapping[str, Server | None] = field(default_factory=dict)
+    history: Sequence[Entry] = ()
+    file: Signature | None = None
+    seconds: float = 0.0
+    journal: int = 0
+
+    def encoded(self) -> bytes:
+        """The bytes of the line."""
+        members: dict[str, Any]
+        if self.file:
+            members = {"checkpoint": self.revision, "file": self.file, "seconds": self.seconds, "journal": self.journal}
+        else:
+            members = {"revision": self.revision, "servers": self.servers, "history": self.history}
+        return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class Journal:
+    """One process's hold on the journal: which file it reads, and how far it has read.
+
+    Who appends, or starts it anew, holds the store's lock. Reading needs none: a line counts once it has its line end.
+    """
+
+    def __init__(self, path: Path, like: Path) -> None:
+        self.path = path
+        self.inode = 0
+        self.offset = 0
+        self._like = like
+        self._descriptor: int | None = None
+        self._revision = 0  # of the last line
+        self._checkpoint: Signature | None = None  # the last that was announced
+        self._is_whole = False
+        self._doubtful = 0  # the inode of a journal whose sync failed
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a line can be appended: not where there is no journal, or where its last line is torn.
+
+        A torn journal is never written on, but started anew: so whoever read a line that was taken back later (see
+        `sync`) sees that by the size, and not by chance.
+        """
+        return self._descriptor is not None and self._is_whole and self.inode != self._doubtful
+
+    def follow(self) -> list[Line] | None:
+        """The lines that came since; None where the journal does not go on from what was read, and must be reopened."""
+        try:
+            return self._follow()
+        except FileNotFoundError:
+            return [] if self._descriptor is None else None
+        except ValueError:
+            return None  # another one was copied over it
+
+    def _follow(self) -> list[Line] | None:
+        status = self.path.stat()
+        if status.st_ino == self.inode:
+            return self._tail(status.st_size)
+        if self._descriptor is None:
+            return None
+        # It was started anew: the old one is read to its end, and the new one must begin with where that one ended.
+        # After a file that somebody edited it begins with a checkpoint that the old one does not announce.
+        older = self._tail(os.fstat(self._descriptor).st_size)
+        end = self._revision, self._checkpoint
+        first, *newer = self.reopen() or [Line(0)]
+        goes_on = first.journal == self.inode and (first.revision, first.file) == end
+        return older + newer if older is not None and goes_on else None
+
+    def reopen(self, known: int = 0) -> list[Line]:
+        """Every line of the file that the path names now, without the servers of commits up to the revision `known`.
+
+        Raises ValueError where a line in its middle cannot be read.
+        """
+        self.close()
+        try:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return []
+        status = os.fstat(self._descriptor)
+        self.inode = status.st_ino
+        return self._tail(status.st_size, known) or []
+
+    def append(self, line: Line) -> int:
+        """Put a line at the end. After an error the journal is as it was before.
+
+        Returns the descriptor, for `sync` or to be closed: not the one for reading, which a reader may close meanwhile.
+        """
+        content = line.encoded()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            write_all(descriptor, content)
+        except OSError:
+            try:
+                os.ftruncate(descriptor, self.offset)
+            finally:
+                os.close(descriptor)
+            raise
+        self.offset += len(content)
+        self._note(line)
+        return descriptor
+
+    def sync(self, descriptor: int) -> None:
+        """Return when all that was appended is on disk. After an error the last line is taken back: it is torn."""
+        try:
+            os.fdatasync(descriptor)
+        except OSError:
+            status = os.fstat(descriptor)
+            # Where the line cannot be taken back either, all shall read it alike; and nobody here writes on it.
+            self._doubtful, self.inode = status.st_ino, 0
+            os.ftruncate(descriptor, status.st_size - 1)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def start_anew(self, line: Line) -> None:
+        """Begin a new file with this checkpoint. Who holds the old one reads it to its end, then finds the new."""
+        temporary = self.path.with_name(f"{self.path.name}.tmp")
+        temporary.touch()
+        write_synced(temporary, [replace(line, journal=temporary.stat().st_ino).encoded()], like=self._like)
+        try:
+            rename_synced(temporary, self.path)
+        except OSError:
+            self.path.unlink(missing_ok=True)  # what a power cut may undo is not written on; the file holds it all
+            raise
+        self._doubtful = 0  # its number may be given again
+        self.reopen()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor, self.inode, self.offset, self._is_whole = None, 0, 0, False
+        self._revision, self._checkpoint = 0, None
+
+    @property
+    def _held(self) -> int:
+        if self._descriptor is None:
+            raise ValueError("no journal is held")
+        return self._descriptor
+
+    def _tail(self, size: int, known: int = 0) -> list[Line] | None:
+        """The lines from where reading ended; None where what was read was taken back, or is another's."""
+        if size < self.offset:
+            return None
+        if size == self.offset:
+            return []
+        lines, good = decoded(os.pread(self._held, size - self.offset, self.offset), known)
+        if lines and lines[0].revision < self._revision:
+            return None  # an older one was copied over it, and has a line that ends just where reading ended
+        self.offset += good
+        self._is_whole = self.offset == size
+        for line in lines:
+            self._note(line)
+        return lines
+
+    def _note(self, line: Line) -> None:
+        self._revision, self._checkpoint = line.revision, line.file or self._checkpoint
+
+
+def taken_in(revision: int, lines: Sequence[Line]) -> int:
+    """Up to which revision the lines of a journal are none to be added to a file of this revision that somebody put
+    beside it.
+
+    One older than the last checkpoint is a backup, and nothing that was committed before it came undoes it; else it was
+    edited, and goes without nothing that was acknowledged since.
+    """
+    last = max(line.revision for line in lines if line.file)
+    return max(revision, last if revision >= last else lines[-1].revision)
+
+
+def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
+    """The lines of the content, and how many bytes they hold. Commits up to the revision `known` come without servers:
+    a long journal, most of which the file holds already, would take as much memory as the fleet.
+
+    A last line that cannot be read was torn by a crash, before anybody was told that it is stored. One before it was
+    not: raises ValueError, as for a revision that no line of ours has.
+    """
+    lines, good = list[Line](), 0
+    for text in io.BytesIO(content):
+        if not text.endswith(b"\n"):
+            break
+        try:
+            line = _line(orjson.loads(text), known)
+            revisions = [line.revision, *[entry["revision"] for entry in line.history]]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            if content.find(b"\n", good + len(text)) < 0:
+                break
+            raise ValueError("a line in the middle of its journal cannot be read") from None
+        if not all(map(is_revision, revisions)):
+            raise ValueError(f"a revision in its journal is no whole number from 0 to {MAX_REVISION}")
+        lines.append(line)
+        good += len(text)
+    return lines, good
+
+
+def problem_of(line: Line) -> str:
+    """What is wrong with the records and entries of a commit; empty if nothing is."""
+    try:
+        restore_servers({key: server for key, server in line.servers.items() if server is not None})
+    except ValueError as error:
+        return str(error)
+    return "" if all(map(is_entry, line.history)) else "it holds a history entry that is none"
+
+
+def _line(members: dict[str, Any], known: int) -> Line:
+    if "checkpoint" in members:
+        inode, size, changed = members["file"]
+        return Line(
+            int(members["checkpoint"]),
+            file=(inode, size, changed),
+            seconds=float(members["seconds"]),
+            journal=int(members["journal"]),
+        )
+    revision, servers = int(members["revision"]), members["servers"]
+    if revision <= known:
+        return Line(revision, history=members["history"])
+    # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
+    # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
+    kept = {key: server and completed(server) for key, server in servers.items()}
+    return Line(revision, kept, members["history"])

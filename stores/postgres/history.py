@@ -1,0 +1,116 @@
+"""The history in the database: read in pages, so that it costs what is taken from it and holds nothing open."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from domain.history import Entry
+from storage import Span
+from stores.postgres.database import Connection, Database
+from stores.postgres.replica import Replica
+from stores.retention import Mark
+
+FIRST_PAGE, LAST_PAGE = 100, 10_000
+MOST_KEYS = 1_000  # that the database is asked to look for; of more it gives all, and they are chosen here
+PRUNED_AT_ONCE = BROUGHT_BACK_AT_ONCE = 10_000
+
+_LAST = 2**63 - 1
+_EVENTS = """
+    SELECT revision, key, entry::text FROM history
+    WHERE revision > %(after)s AND revision < %(before)s AND time BETWEEN %(since)s AND %(until)s
+        AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s::text[]))
+    ORDER BY revision {} LIMIT %(page)s
+"""
+_OLDEST_FIRST, _NEWEST_FIRST = _EVENTS.format(""), _EVENTS.format("DESC")
+_IN_FORCE = """
+    SELECT revision, entry::text FROM unnest(%s::text[]) AS wanted, LATERAL (
+        SELECT revision, entry FROM history WHERE key = wanted AND time < %s
+        ORDER BY revision DESC LIMIT 1
+    ) AS last
+"""
+_PRUNE = """
+    DELETE FROM history WHERE revision IN (
+        SELECT revision FROM history AS old WHERE time < %(oldest)s AND (
+            EXISTS (SELECT FROM history AS later
+                WHERE later.key = old.key AND later.revision > old.revision AND later.time < %(oldest)s)
+            OR NOT EXISTS (SELECT FROM servers WHERE servers.key = old.key AND record IS NOT NULL)
+        ) LIMIT %(page)s
+    )
+"""
+# To now, or to the time of the server's next entry if that is earlier; the first ones first: so the times of one server
+# never run backwards. The time is the second member of an entry.
+_BRING_BACK = """
+    UPDATE history SET time = new.time,
+        entry = regexp_replace(entry::text, '"time" *: *"[^"]*"', '"time":"' || new.time || '"')::json
+    FROM (
+        SELECT revision, LEAST(%(now)s, (SELECT min(later.time) FROM history AS later
+            WHERE later.key = ahead.key AND later.revision > ahead.revision)) AS time
+        FROM history AS ahead WHERE ahead.time > %(now)s ORDER BY revision LIMIT %(page)s FOR UPDATE
+    ) AS new WHERE history.revision = new.revision
+"""
+
+
+class History:
+    """What the database tells of the past."""
+
+    def __init__(self, database: Database, replica: Replica) -> None:
+        self._database = database
+        self._replica = replica
+        self._due = ""  # the time before which entries are being taken out
+
+    def events(self, after: int, span: Span, *, newest_first: bool) -> Iterator[Entry]:
+        """The entries of a span after a revision."""
+        wanted = set(self._replica.keys(span.about)) if span.about else None
+        self._replica.be_loaded()
+        place: dict[str, Any] = {"after": after, "before": _LAST, "since": span.since, "until": span.until}
+        place["keys"] = list(wanted) if wanted is not None and len(wanted) <= MOST_KEYS else None
+        place["page"] = FIRST_PAGE
+        query = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
+        while rows := self._database.rows(query, place):
+            for _revision, key, entry in rows:
+                if wanted is None or key in wanted:
+                    yield orjson.loads(entry)
+            place["before" if newest_first else "after"] = rows[-1][0]
+            place["page"] = LAST_PAGE
+
+    def in_force(self, time: str, about: Callable[[str], bool] | None) -> Iterator[Entry]:
+        """The entry of each server's state just before a time."""
+        keys, found = self._replica.keys(about), list[tuple[Any, ...]]()
+        for start in range(0, len(keys), LAST_PAGE):
+            found += self._database.rows(_IN_FORCE, [keys[start : start + LAST_PAGE], time])
+        for _revision, text in sorted(found):
+            entry: Entry = orjson.loads(text)
+            if entry["event"] != "deleted":
+                yield entry
+
+    def prune(self, oldest: str) -> None:
+        """Take out the entries before a time: many at once, the rest with the next calls, also those that name none. Of
+        each server that is still there the last of them stays, so that the state in force has no hole."""
+        self._due = oldest or self._due
+        if self._due and self._database.run(lambda connection: _pruned(connection, self._due)) < PRUNED_AT_ONCE:
+            self._due = ""
+
+    def bring_back(self, now: str) -> None:
+        """Bring the times of entries that are later than now back to it, many at once."""
+        values = {"now": now, "page": BROUGHT_BACK_AT_ONCE}
+        while self._database.run(lambda connection: connection.execute(_BRING_BACK, values).rowcount):
+            pass
+
+
+class MarkRow:
+    """When entries may go, in a row of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> Mark:
+        return Mark(*self._database.rows("SELECT oldest, seconds FROM retention")[0])
+
+    def write(self, mark: Mark) -> None:
+        values = [mark.oldest, mark.seconds]
+        self._database.run(lambda one: one.execute("UPDATE retention SET oldest = %s, seconds = %s", values))
+
+
+def _pruned(connection: Connection, oldest: str) -> int:
+    return connection.execute(_PRUNE, {"oldest": oldest, "page": PRUNED_AT_ONCE}).rowcount
