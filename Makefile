@@ -55,7 +55,7 @@ clean: ## remove the virtual environment and every cache; the data stay
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-dist/gitops-agent.pyz: deploy/make_agent.py $(wildcard agent/*.py)
+dist/gitops-agent.pyz: deploy/make_agent.py $(wildcard agent/*.py agent/*/*.py)
 	$(PYTHON) deploy/make_agent.py
 
 $(VENV)/bin/python:

@@ -6,7 +6,8 @@ import signal
 import sys
 from typing import Any, List, Optional
 
-from agent import __version__, check, deploy, doctor, install, report, status
+from agent import __version__
+from agent.commands import check, deploy, doctor, install, report, status
 from agent.errors import AgentError, in_words
 
 COMMANDS = {

@@ -19,8 +19,8 @@ def make(target: Path) -> None:
         file.write(b"#!/usr/bin/env python3\n")
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(_member("__main__.py"), MAIN)
-            for source in sorted((ROOT / "agent").glob("*.py")):
-                archive.writestr(_member(f"agent/{source.name}"), source.read_bytes())
+            for source in sorted((ROOT / "agent").rglob("*.py")):
+                archive.writestr(_member(source.relative_to(ROOT).as_posix()), source.read_bytes())
     new.chmod(0o755)
     new.replace(target)
 

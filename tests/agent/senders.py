@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.log import Log
-from agent.reporter import Reporter
-from agent.spool import Spool
+from agent.service.reporter import Reporter
+from agent.service.spool import Spool
 
 
 class Lines:

@@ -19,7 +19,7 @@ def build(folder: Path, umask: int) -> Path:
     shutil.copyfile(ROOT / "deploy/make_agent.py", folder / "deploy/make_agent.py")
     (folder / "agent/__pycache__").mkdir(exist_ok=True)
     (folder / "agent/notes.txt").write_text("none of it")
-    for number, source in enumerate((folder / "agent").glob("*.py")):
+    for number, source in enumerate((folder / "agent").rglob("*.py")):
         os.utime(source, (umask * 10**6 + number, umask * 10**6 + number))
     environment = {"PATH": os.environ["PATH"], "TZ": f"XXX{umask % 12}"}
     subprocess.run([sys.executable, "deploy/make_agent.py"], cwd=folder, check=True, umask=umask, env=environment)
@@ -36,7 +36,7 @@ def test_it_holds_the_modules_and_nothing_else_and_can_be_run(agent_file: Path) 
     with zipfile.ZipFile(agent_file) as archive:
         assert set(archive.namelist()) == {
             "__main__.py",
-            *(f"agent/{path.name}" for path in (ROOT / "agent").glob("*.py")),
+            *(path.relative_to(ROOT).as_posix() for path in (ROOT / "agent").rglob("*.py")),
         }
     assert os.access(agent_file, os.X_OK)
     assert agent_file.read_bytes().startswith(b"#!/usr/bin/env python3\n")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.checksums import checksum as of_tracked
+from agent.clone.checksums import checksum as of_tracked
 from agent.errors import AgentError
 from tests.agent.agents import write
 

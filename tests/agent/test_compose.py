@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.compose import OVERRIDES, OWN, read_by_compose
+from agent.clone.compose import OVERRIDES, OWN, read_by_compose
 from tests.agent.agents import write
 
 ALWAYS = {".env", *OWN, *OVERRIDES}

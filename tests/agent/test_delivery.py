@@ -1,4 +1,4 @@
-"""agent/delivery.py and form.py: the way to the service, by address, certificate, proxy and token, and what it takes."""
+"""agent/service/client.py and form.py: the way to the service, by address, certificate, proxy and token, and what it takes."""
 
 import json
 import shutil

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.deployed import DIFFERS, MISSING, Wanted, content, differences, id_of
+from agent.clone.deployed import DIFFERS, MISSING, Wanted, content, differences, id_of
 
 HELLO = "ce013625030ba8dba906f756967f9e9ca394464a"  # git's own name for "hello\n"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.globs import fitting, place
+from agent.clone.globs import fitting, place
 
 PATHS = [
     "a",

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.commands.schedule import Turn, turn
 from agent.reader import MINUTES
-from agent.schedule import Turn, turn
 from tests.agent.agents import write
 from tests.process.service import ROOT
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agent.diffs import diff
+from agent.clone.diffs import diff
 from agent.masks import masked
 
 SECRET = "S3cr3t-Zq9"

@@ -1,4 +1,4 @@
-"""agent/reporter.py and spool.py: what is tried again, waits, or is dropped, by what the other side answers."""
+"""agent/service/reporter.py and spool.py: what is tried again, waits, or is dropped, by what the other side answers."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent import spool
 from agent.log import Log
-from agent.spool import Waiting
+from agent.service import spool
+from agent.service.spool import Waiting
 from tests.agent.agents import ask
 from tests.agent.answers import RECORD, answering, error
 from tests.agent.senders import Lines, Sender

@@ -6,9 +6,9 @@ import urllib.request
 from typing import Dict, Iterator, List, Optional, Sequence
 
 from agent.config import Check, Target
-from agent.delivery import NoRedirect
 from agent.log import Log
 from agent.programs import run
+from agent.service.client import NoRedirect
 from agent.text import plain
 
 

@@ -6,13 +6,13 @@ import os
 import stat
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from agent.compose import read_by_compose
+from agent.clone.compose import read_by_compose
+from agent.clone.git import Repository
+from agent.clone.globs import GLOB, fitting
+from agent.clone.submodules import tracked
 from agent.config import Target, make_target
 from agent.errors import AgentError
 from agent.files import read_json, write_json
-from agent.git import Repository
-from agent.globs import GLOB, fitting
-from agent.submodules import tracked
 
 FULL = "gitopsAll"
 BLOCK = 1 << 18

@@ -6,11 +6,11 @@ import re
 import stat
 from typing import List, Sequence
 
-from agent.commit import Commit
-from agent.edits import edited
+from agent.clone.commit import Commit
+from agent.clone.edits import edited
+from agent.clone.git import LITERAL, Repository
 from agent.errors import GitError
 from agent.files import scratch
-from agent.git import LITERAL, Repository
 from agent.programs import portions
 
 BLOCK = 1 << 18

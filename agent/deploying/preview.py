@@ -1,12 +1,12 @@
 """What a deployment would do, without doing it."""
 
-from agent import checksums, submodules
+from agent.clone import checksums, submodules
+from agent.clone.edits import edited, in_the_way
+from agent.clone.git import KEPT, Repository
 from agent.config import Target
-from agent.edits import edited, in_the_way
+from agent.deploying.state import Memory
 from agent.errors import IMPOSSIBLE, OK, GitError
-from agent.git import KEPT, Repository
 from agent.log import Log
-from agent.state import Memory
 from agent.text import listed, plain, shown
 
 

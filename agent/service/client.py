@@ -13,7 +13,7 @@ from typing import Any, Dict, NamedTuple
 
 from agent import __version__
 from agent.errors import AgentError
-from agent.form import clean
+from agent.service.form import clean
 from agent.text import cut
 
 SECONDS = 10

@@ -10,17 +10,17 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from agent import filters, submodules
+from agent.clone import filters, submodules
+from agent.clone.edits import edited
+from agent.clone.git import LEAVE_THEM, Repository
 from agent.config import Config, Target, make_target
-from agent.delivery import REFUSED, Service
-from agent.edits import edited
+from agent.deploying.state import Memory, agent_of, folder_of
 from agent.errors import FAILED, OK, AgentError, GitError
 from agent.files import make_folder
-from agent.git import LEAVE_THEM, Repository
 from agent.log import Log
 from agent.programs import run
 from agent.reader import find, load
-from agent.state import Memory, agent_of, folder_of
+from agent.service.client import REFUSED, Service
 from agent.text import shown
 
 SECONDS = 10

@@ -4,12 +4,12 @@ import os
 from functools import partial
 from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
 
-from agent.commit import LINK, SUBMODULE, Commit, Entry
+from agent.clone.commit import LINK, SUBMODULE, Commit, Entry
+from agent.clone.deployed import Wanted, file_id, id_of, owner, start_of
+from agent.clone.diffs import LARGEST
+from agent.clone.globs import fitting, place
 from agent.config import File, Target
-from agent.deployed import Wanted, file_id, id_of, owner, start_of
-from agent.diffs import LARGEST
 from agent.errors import AgentError
-from agent.globs import fitting, place
 from agent.masks import masked
 from agent.programs import run
 

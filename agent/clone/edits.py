@@ -7,14 +7,14 @@ as one with CRLF under a later `text`.
 import os
 from typing import Callable, Dict, List, TypeVar
 
+from agent.clone.git import Repository
 from agent.errors import GitError
-from agent.git import Repository
 
 Answer = TypeVar("Answer")
 
 
 def edited(clone: Repository, commit: str = "HEAD") -> List[str]:
-    """The files of the clone that were edited and not committed, sorted; for submodules see agent/submodules.py."""
+    """The files of the clone that were edited and not committed, sorted; for submodules see submodules.py."""
     names = _called_edited(clone, commit)
     return sorted(name for name in names if not names[name] or not _is_as_checked_out(clone, commit, name))
 

@@ -6,7 +6,7 @@ Git says nothing then, and gives such a file as it keeps it: that is never calle
 import os
 from typing import Dict, List, Mapping, Optional
 
-from agent.git import Repository
+from agent.clone.git import Repository
 from agent.programs import portions
 from agent.text import listed
 

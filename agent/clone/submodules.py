@@ -5,10 +5,10 @@ import os
 import shutil
 from typing import Dict, Iterator, List, Optional
 
-from agent import edits, filters
+from agent.clone import edits, filters
+from agent.clone.git import Repository
+from agent.clone.locks import Lock
 from agent.errors import GitError
-from agent.git import Repository
-from agent.locks import Lock
 from agent.text import shown
 
 

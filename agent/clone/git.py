@@ -5,11 +5,11 @@ import os
 import re
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from agent import locks
+from agent.clone import locks
+from agent.clone.ssh import quiet
 from agent.config import Target
 from agent.errors import GitError
 from agent.programs import Done, run
-from agent.ssh import quiet
 
 # Nobody is there to answer a question, and git's messages are read by us. All else stays as the operator has it.
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never", "LANGUAGE": "C"}

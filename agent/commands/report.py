@@ -10,10 +10,10 @@ from typing import Any, Dict, List, Optional
 
 from agent.config import Config, Target, state_dir
 from agent.errors import FAILED, OK, AgentError
-from agent.form import is_address
 from agent.log import Log
 from agent.reader import ADDRESS, NAME, PLACES, load
-from agent.reporter import Reporter
+from agent.service.form import is_address
+from agent.service.reporter import Reporter
 from agent.text import shown
 
 STATUSES = ("synced", "out_of_sync", "failed", "unknown")

@@ -3,11 +3,11 @@
 import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Union
 
+from agent.clone.filters import filters, missing
+from agent.clone.git import Repository
+from agent.clone.submodules import inside, problem
 from agent.files import make_folder
-from agent.filters import filters, missing
-from agent.git import Repository
 from agent.programs import portions
-from agent.submodules import inside, problem
 
 LINK, SUBMODULE = "120000", "160000"
 PLAIN = {(b"eol", b"lf"), (b"filter", b"set"), (b"working-tree-encoding", b"set")}  # nothing is done for these

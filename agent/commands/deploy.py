@@ -3,13 +3,13 @@
 import argparse
 
 from agent.config import Config, Target
-from agent.deployment import Deployment
+from agent.deploying.preview import preview
+from agent.deploying.run import Deployment
+from agent.deploying.state import Memory, folder_of, lock_path
 from agent.errors import AgentError, Busy, in_words, overall
 from agent.files import locked
 from agent.log import Log
-from agent.preview import preview
 from agent.reader import load
-from agent.state import Memory, folder_of, lock_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,11 +4,11 @@ import random
 import time
 from typing import Any, Callable, Dict
 
-from agent.delivery import ALL_WAIT, DELIVERED, REFUSED, TRY_AGAIN, WAITS, Outcome, Service
 from agent.errors import AgentError, Busy, NoLock, in_words
-from agent.form import fit
 from agent.log import Log
-from agent.spool import Spool, Waiting, new
+from agent.service.client import ALL_WAIT, DELIVERED, REFUSED, TRY_AGAIN, WAITS, Outcome, Service
+from agent.service.form import fit
+from agent.service.spool import Spool, Waiting, new
 
 PAUSES = (1, 2, 4)  # seconds between two tries, give or take a half
 LONGEST = 30  # seconds that a service may ask us to wait; for longer, the next call is soon enough

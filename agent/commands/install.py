@@ -9,13 +9,13 @@ import re
 import sys
 from typing import Dict, Sequence
 
+from agent.commands.schedule import Turn, turn
 from agent.config import Config
 from agent.errors import OK, AgentError
 from agent.files import write_text
 from agent.log import Log
 from agent.programs import run
 from agent.reader import find, load
-from agent.schedule import Turn, turn
 
 CRON = "/etc/cron.d/gitops-agent"
 SYSTEMD = "/etc/systemd/system"

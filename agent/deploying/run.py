@@ -5,19 +5,19 @@ import time
 from itertools import islice
 from typing import Any, Dict, List, Optional, Sequence
 
-from agent import checksums, edits, filters, submodules
-from agent.checksums import Plan
+from agent.clone import checksums, edits, filters, submodules
+from agent.clone.checksums import Plan
+from agent.clone.git import Repository
+from agent.clone.globs import fitting
+from agent.clone.moves import Moves
 from agent.config import Check, Config, Target
+from agent.deploying.health import failing_checks, failing_hooks
+from agent.deploying.state import Drift, Memory, agent_of, folder_of, forget_drift, load_drift
+from agent.deploying.update import make
 from agent.errors import FAILED, OK, AgentError, GitError, in_words
-from agent.git import Repository
-from agent.globs import fitting
-from agent.health import failing_checks, failing_hooks
 from agent.log import Log
-from agent.moves import Moves
-from agent.reporter import Reporter
-from agent.state import Drift, Memory, agent_of, folder_of, forget_drift, load_drift
+from agent.service.reporter import Reporter
 from agent.text import listed, shown
-from agent.update import make
 
 
 class Deployment:

@@ -4,14 +4,14 @@ import contextlib
 import os
 from typing import Callable, Iterator, TypeVar
 
-from agent import submodules
+from agent.clone import submodules
+from agent.clone.edits import in_the_way, over_unedited
+from agent.clone.git import Repository
+from agent.clone.mending import put_right, renew_index
 from agent.config import Target
-from agent.edits import in_the_way, over_unedited
+from agent.deploying.state import Memory
 from agent.errors import AgentError, GitError
-from agent.git import Repository
 from agent.log import Log
-from agent.mending import put_right, renew_index
-from agent.state import Memory
 from agent.text import listed, shown
 
 Answer = TypeVar("Answer")

@@ -6,11 +6,11 @@ import time
 from typing import Iterator, Optional
 
 from agent.config import Config, Target
+from agent.deploying.state import Memory, drift_path, folder_of, load_drift, memory_path
 from agent.errors import OK
 from agent.log import Log
 from agent.reader import load
-from agent.spool import Spool
-from agent.state import Memory, drift_path, folder_of, load_drift, memory_path
+from agent.service.spool import Spool
 from agent.text import printable
 
 NEVER = "never"

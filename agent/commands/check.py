@@ -4,19 +4,19 @@ import argparse
 import os
 from typing import Any, Dict, List
 
-from agent import filters, submodules
-from agent.commit import Commit
+from agent.clone import filters, submodules
+from agent.clone.commit import Commit
+from agent.clone.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, place
+from agent.clone.diffs import LARGEST, diff
+from agent.clone.expected import Clone, Expectations, Expected
+from agent.clone.git import Repository
 from agent.config import Config, Target
-from agent.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, place
-from agent.diffs import LARGEST, diff
+from agent.deploying.state import Drift, Memory, agent_of, folder_of, lock_path, save_drift
 from agent.errors import FAILED, IMPOSSIBLE, OK, AgentError, Busy, in_words, overall
-from agent.expected import Clone, Expectations, Expected
 from agent.files import locked, scratch
-from agent.git import Repository
 from agent.log import Log
 from agent.reader import load
-from agent.reporter import Reporter
-from agent.state import Drift, Memory, agent_of, folder_of, lock_path, save_drift
+from agent.service.reporter import Reporter
 from agent.text import shown
 
 STATUSES = {"synced": OK, "out_of_sync": FAILED, "unknown": IMPOSSIBLE}
