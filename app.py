@@ -23,30 +23,12 @@ from operations.access import Access
 from operations.transfer import Place
 from storage import Store
 from stores import open_store, open_tokens, site_of, write_dump
-from web import (
-    about,
-    age,
-    agent,
-    badge,
-    errors,
-    headers,
-    health,
-    history,
-    logs,
-    metrics,
-    origin,
-    pages,
-    reports,
-    requests,
-    session,
-    status,
-    summary,
-    tokens,
-    values,
-)
-from web.access import Guard
-from web.address import BehindProxies
-from web.measured import Measured
+from web.api import about, agent, badge, health, history, login, metrics, reports, servers, summary, tokens, values
+from web.base import age, bodies, errors, headers, logs, origin
+from web.base.address import BehindProxies
+from web.base.guard import Guard
+from web.base.measured import Measured
+from web.pages import views
 
 AGENT = Path(__file__).with_name("dist") / "gitops-agent.pyz"  # by `make agent`
 
@@ -89,7 +71,7 @@ def create_app(
     access = Access(kept_tokens, settings.admin_secret)
     guard = Guard(access, settings, now)
 
-    app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
+    app = Flask(__name__, static_folder="web/pages/static", template_folder="web/pages/templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
     app.url_map.merge_slashes = False  # a path within is what was sent: `/status//web` is a 404, not a redirect
     if settings.trusted_proxies:
@@ -97,7 +79,7 @@ def create_app(
     errors.register(app)
     headers.register(app)
     age.register(app, store)
-    requests.register(app)
+    bodies.register(app)
     origin.register(app, settings)
     guard.register(app)
     measured.register(app)
@@ -105,18 +87,18 @@ def create_app(
         logs.register(app)
     for blueprint in (
         reports.routes(store, guard, settings, now),
-        status.routes(store, now),
+        servers.routes(store, now),
         summary.routes(store, now),
         values.routes(store, now),
         history.routes(store, now),
         badge.routes(store, now),
         health.routes(store),
         metrics.routes(store, now, measured),
-        pages.routes(store, settings, now),
+        views.routes(store, settings, now),
         about.routes(guard),
         agent.routes(AGENT),
         tokens.routes(access, settings, now),
-        session.routes(access, guard, settings, now),
+        login.routes(access, guard, settings, now),
     ):
         app.register_blueprint(blueprint)
     if settings.legacy_auth != "off":

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from config import ConfigError, Settings
-from web import counters, logs
+from web.base import counters, logs
 
 M_ARENA_MAX = -8  # malloc.h of glibc
 FEWEST_FILES = 64
@@ -26,7 +26,7 @@ bind = "0.0.0.0:5000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 if workers < 1:
     sys.exit(f"WEB_CONCURRENCY={workers}: the service needs at least one worker.")
-worker_class = "web.server.Worker"
+worker_class = "web.gunicorn_worker.Worker"
 
 # A connection is an open file; as many as the system allows may be open from here on (`ulimit -Hn`).
 _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -47,8 +47,8 @@ keepalive = 75
 # A stop lets every request that has begun end and be answered.
 graceful_timeout = 30
 
-# What a proxy says is believed by web/address.py alone: gunicorn believes whoever is on the same machine, and lets it
-# move the path by a header.
+# What a proxy says is believed by web/base/address.py alone: gunicorn believes whoever is on the same machine, and lets
+# it move the path by a header.
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 

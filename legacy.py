@@ -32,10 +32,10 @@ from domain.strict_json import parse_json
 from domain.times import read_time, time_text
 from operations.servers import take_reports
 from storage import Store
-from web.access import Guard
-from web.openapi import Description, describes
-from web.present import json_response
-from web.requests import read_body, turn
+from web.base.answers import json_response
+from web.base.bodies import read_body, turn
+from web.base.guard import Guard
+from web.base.openapi import Description, describes
 
 Clock = Callable[[], float]
 

@@ -1,4 +1,4 @@
-"""What can go wrong, in the words of the product. How each is answered over HTTP is written in web/errors.py."""
+"""What can go wrong, in the words of the product. How each is answered over HTTP is written in web/base/errors.py."""
 
 from collections.abc import Mapping
 

@@ -96,7 +96,14 @@ def test_a_store_is_opened_by_its_package_and_an_implementation_is_named_by_none
         assert named <= ({f"stores.{name}" for name in {*OPENING, "write_dump"}} if path.name == "app.py" else set())
 
 
-@pytest.mark.parametrize("name", ["agent", "domain", "operations", "stores", "web"])
+def test_what_web_shows_to_programs_and_to_people_know_the_plumbing_and_not_each_other() -> None:
+    for room, others in (("base", ("web.api", "web.pages")), ("api", ("web.pages",)), ("pages", ("web.api",))):
+        files = list((ROOT / "web" / room).glob("*.py"))
+        assert files
+        assert not [(path.name, name) for path in files for name in paths(tree(path)) if name.startswith(others)]
+
+
+@pytest.mark.parametrize("name", ["agent", "domain", "operations", "stores", "web", "web/api", "web/base", "web/pages"])
 def test_the_law_is_posted_where_a_ring_begins(name: str) -> None:
     assert "<-" in (ast.get_docstring(tree(ROOT / name / "__init__.py")) or "")
 
@@ -131,7 +138,7 @@ def test_every_file_can_be_the_first_that_is_imported() -> None:
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sources()
     }
     needed = {module: set(needs(path, modules)) for module, path in modules.items()}
-    assert needed["app"] >= {"operations.access", "storage", "stores", "domain.errors", "web.about"}
+    assert needed["app"] >= {"operations.access", "storage", "stores", "domain.errors", "web.api.about"}
     with contextlib.suppress(StopIteration):
         while needed:
             module = next(module for module, needs in needed.items() if not needs & needed.keys())
@@ -205,7 +212,7 @@ def test_whatever_is_public_says_what_it_gives(path: Path) -> None:
             assert ast.get_docstring(node), node.name
 
 
-@pytest.mark.parametrize("template", sorted((ROOT / "web/templates").glob("*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("template", sorted((ROOT / "web/pages/templates").glob("*")), ids=lambda path: path.name)
 def test_templates_escape_everything_and_load_nothing_from_elsewhere(template: Path) -> None:
     text = template.read_text("utf-8")
     assert not re.search(r"\|\s*safe\b|autoescape|Markup", text)

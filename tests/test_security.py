@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.process.service import ROOT, free_port, patient, running, wait_until
-from web import headers, server
+from web import gunicorn_worker
+from web.base import headers
 
 PAGE = (ROOT / "docs/SECURITY.md").read_text("utf-8")
 NGINX = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)[0]
@@ -29,10 +30,10 @@ def test_each_limit_names_the_test_that_holds_it() -> None:
 
 
 def test_the_page_says_the_numbers_of_the_code() -> None:
-    assert f"| {server.SECONDS_TO_COME} s; {server.SECONDS_WHEN_FULL} s when" in PAGE
-    assert f"send | {server.SECONDS_TO_ANSWER} s |" in PAGE
-    assert f"up to {server.MAX_COLLECTED // 1024} KiB each" in PAGE
-    assert f"have {server.PATIENT_THREADS} threads of their own" in PAGE
+    assert f"| {gunicorn_worker.SECONDS_TO_COME} s; {gunicorn_worker.SECONDS_WHEN_FULL} s when" in PAGE
+    assert f"send | {gunicorn_worker.SECONDS_TO_ANSWER} s |" in PAGE
+    assert f"up to {gunicorn_worker.MAX_COLLECTED // 1024} KiB each" in PAGE
+    assert f"have {gunicorn_worker.PATIENT_THREADS} threads of their own" in PAGE
     settings = (ROOT / "gunicorn.conf.py").read_text()
     for setting, said in (("worker_connections = min(900", "| 900;"), ("keepalive = 75", "| 75 s |")):
         assert setting in settings

@@ -145,7 +145,7 @@ def test_data_secrets_and_caches_never_reach_the_builder(path: str) -> None:
 def test_the_service_runs_from_what_is_copied_alone(service: str) -> None:
     page = requests.get(service, headers={"Accept": "text/html"}, timeout=60)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    for file in (ROOT / "web/static").iterdir():
+    for file in (ROOT / "web/pages/static").iterdir():
         assert requests.get(f"{service}/static/{file.name}", timeout=60).status_code == 200
     assert requests.get(f"{service}/ready", timeout=60).status_code == 200
     assert requests.get(f"{service}/agent", timeout=60).headers["Content-Type"] == "application/zip"

@@ -133,9 +133,12 @@ def running(
 
 
 def with_times(folder: Path, **seconds: float) -> dict[str, str]:
-    """The environment of a service that has other numbers of web/server.py: the same code, and more in its settings."""
+    """The environment of a service that has other numbers of web/gunicorn_worker.py: the same code, and more in its settings."""
     settings = folder / "times.py"
-    lines = ["from web import server", *(f"server.{name} = {value}" for name, value in seconds.items())]
+    lines = [
+        "from web import gunicorn_worker",
+        *(f"gunicorn_worker.{name} = {value}" for name, value in seconds.items()),
+    ]
     settings.write_text("\n".join([*lines, "exec(open('gunicorn.conf.py').read())\n"]))
     return {"GUNICORN_CMD_ARGS": f"--config {settings}"}
 

@@ -8,7 +8,7 @@ from flask import request
 
 from config import ConfigError, Settings
 from tests.web.api import Api
-from web.address import read_address
+from web.base.address import read_address
 
 PROXIES = "10.0.0.0/8, fd00::/8"
 

@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 
 from tests.web.api import Answer, assert_error_shape
-from web import agent, errors
+from web.api import agent
+from web.base import errors
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tests.series import series
 from tests.web.api import Api
-from web.counters import PARTS, SERIES, Counts, free_part, shared_memory
+from web.base.counters import PARTS, SERIES, Counts, free_part, shared_memory
 
 
 def first_numbers(counts: Counts) -> dict[str, float]:

@@ -183,6 +183,6 @@ def test_a_count_of_zero_is_quiet_and_synced_is_green_only_where_all_of_them_are
 
 
 def test_only_what_is_well_is_painted_green() -> None:
-    css = (ROOT / "web/static/style.css").read_text("utf-8")
+    css = (ROOT / "web/pages/static/style.css").read_text("utf-8")
     users = re.findall(r"([^{}]+)\{[^{}]*var\(--well\)[^{}]*\}", css)
     assert [re.sub(r"/\*.*?\*/", "", user, flags=re.DOTALL).strip() for user in users] == [".well"]

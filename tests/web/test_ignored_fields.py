@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.web.api import Answer, Api
-from web.reports import MAX_TOLD
+from web.api.reports import MAX_TOLD
 
 
 def report(host: str, **fields: Any) -> dict[str, Any]:

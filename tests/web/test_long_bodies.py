@@ -12,7 +12,7 @@ from config import Settings
 from domain.errors import Unavailable
 from storage import Commit, Decide
 from tests.memory_store import MemoryStore
-from web.requests import LONG, LONG_AT_ONCE, turn
+from web.base.bodies import LONG, LONG_AT_ONCE, turn
 
 SECONDS = 60
 

@@ -172,7 +172,7 @@ def test_programs_still_get_json_and_caches_know_the_difference(fleet: Api) -> N
 
 def test_every_colour_can_be_read_on_its_ground() -> None:
     """WCAG 2.2, level AA: 4.5 to 1."""
-    css = (ROOT / "web/static/style.css").read_text("utf-8")
+    css = (ROOT / "web/pages/static/style.css").read_text("utf-8")
     colours = {
         name: pair for name, *pair in re.findall(r"--(\w+): light-dark\((#\w{6}), (#\w{6})\);", css)
     }  # fmt: skip

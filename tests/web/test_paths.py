@@ -22,7 +22,16 @@ UP = [
     "\uff0e\uff0e",
     "..;",
 ]
-FILES = ["app.py", "web/server.py", "web/templates/docs.html", "etc/passwd", ".git", ".git/HEAD", ".env", "status.json"]
+FILES = [
+    "app.py",
+    "web/gunicorn_worker.py",
+    "web/pages/templates/docs.html",
+    "etc/passwd",
+    ".git",
+    ".git/HEAD",
+    ".env",
+    "status.json",
+]
 
 
 @pytest.fixture
@@ -61,14 +70,14 @@ def test_only_a_static_file_by_its_own_name_is_one(known: Api, path: str) -> Non
 @pytest.mark.parametrize("path", ["/static/./style.css", "/static/style.css/", "/static/x/../style.css"])
 def test_a_path_that_stays_in_the_folder_is_the_file_that_it_comes_to(api: Api, path: str) -> None:
     answer = api.request("GET", path, buffered=True)
-    assert answer.response.data == (ROOT / "web/static/style.css").read_bytes()
+    assert answer.response.data == (ROOT / "web/pages/static/style.css").read_bytes()
 
 
 def test_the_folder_of_static_files_has_no_link_and_no_dot_file() -> None:
     """Whatever is put there is served: so nothing is, by accident."""
-    there = {path.name for path in (ROOT / "web/static").rglob("*")}
+    there = {path.name for path in (ROOT / "web/pages/static").rglob("*")}
     assert there
-    assert not [name for name in there if name.startswith(".") or (ROOT / "web/static" / name).is_symlink()]
+    assert not [name for name in there if name.startswith(".") or (ROOT / "web/pages/static" / name).is_symlink()]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -52,7 +52,7 @@ def test_the_page_of_problems_has_no_headline_about_nothing(api: Api) -> None:
 def test_each_box_that_may_scroll_is_reached_by_the_keyboard_and_has_a_name() -> None:
     boxes = [
         box
-        for template in (ROOT / "web/templates").glob("*.html")
+        for template in (ROOT / "web/pages/templates").glob("*.html")
         for box in re.findall(r'<(?:pre|div class="wide")[^>]*>', template.read_text("utf-8"))
     ]
     assert len(boxes) >= 4

@@ -13,13 +13,13 @@ from domain.errors import Forbidden, StatusError, Unauthorized
 from domain.freshness import Moment
 from domain.tokens import Narrowing, Rights, read_narrowing
 from operations.access import LOGIN_SECONDS, Access
-from web.access import SESSION, Guard
-from web.errors import STATUS
-from web.html import PAGE_MEDIA, page, page_response
-from web.openapi import Description, describes
-from web.origin import need_own_page
-from web.present import private_json
-from web.requests import FORM, read_body, read_json_body
+from web.base.answers import private_json
+from web.base.bodies import FORM, read_body, read_json_body
+from web.base.errors import STATUS
+from web.base.guard import SESSION, Guard
+from web.base.openapi import Description, describes
+from web.base.origin import need_own_page
+from web.base.page import PAGE_MEDIA, page, page_response
 
 # A page is the same for everybody and is kept so; who is logged in stands in this cookie, for the page's script.
 LABEL = "gitops_status_label"

@@ -9,8 +9,8 @@ from domain.freshness import Moment
 from domain.query import Query
 from operations.servers import find, show
 from storage import Store
-from web.openapi import MOMENT, SERVER, Description, describes
-from web.present import Ready, json_bytes, reading
+from web.base.answers import Ready, json_bytes, reading
+from web.base.openapi import MOMENT, SERVER, Description, describes
 
 _EVERY_SERVER = Query({}, {}, {})
 _STATUSES = (200, 304, 404, 503)

@@ -7,8 +7,8 @@ from itertools import accumulate
 
 from flask import Flask, Response, g, request
 
-from web.counters import Counts
-from web.requests import seconds_taken
+from web.base.bodies import seconds_taken
+from web.base.counters import Counts
 
 SOURCES = ("pipeline", "cron", "legacy")
 # By the route, so that a report counts too that gets no further than to be asked for a token.

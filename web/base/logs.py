@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from gunicorn import glogging
 
 from domain.times import time_text
-from web.requests import seconds_taken
+from web.base.bodies import seconds_taken
 
 logger = logging.getLogger("gitops_status.access")
 

@@ -20,8 +20,8 @@ from domain.server import CHOICES, NAME_PATTERN, Record
 from domain.timeline import ENTRY_FILTERS, WINDOW
 from domain.times import WHEN_FORMS, epoch
 from domain.tokens import Scope
-from web.present import full, row
-from web.requests import FORM
+from web.base.answers import full, row
+from web.base.bodies import FORM
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -27,8 +27,8 @@ from gunicorn.workers import base
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from gunicorn.workers.workertmp import WorkerTmp
 
-from web.headers import OF_AN_ERROR, OF_EVERY_ANSWER
-from web.present import json_bytes
+from web.base.answers import json_bytes
+from web.base.headers import OF_AN_ERROR, OF_EVERY_ANSWER
 
 SECONDS_TO_COME = 30  # for a request, from the opening of its connection, or from its first byte on a kept one
 SECONDS_WHEN_FULL = 2  # the same where every place is taken: whoever is slow gives way to whoever is not

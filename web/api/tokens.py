@@ -8,9 +8,9 @@ from config import Settings
 from domain.freshness import Moment
 from domain.tokens import NewToken, TokenRow, read_new_token
 from operations.access import Access
-from web.openapi import SERVER, Description, describes
-from web.present import private_json
-from web.requests import read_json_body
+from web.base.answers import private_json
+from web.base.bodies import read_json_body
+from web.base.openapi import SERVER, Description, describes
 
 
 class MadeToken(TokenRow):

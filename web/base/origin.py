@@ -12,7 +12,7 @@ from flask import Flask, request
 
 from config import Settings
 from domain.errors import Forbidden, Misdirected
-from web.address import read_address
+from web.base.address import read_address
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 PROBES = ("/health", "/ready")  # they tell nothing of the fleet, and a load balancer asks by any name

@@ -4,8 +4,8 @@ from flask import Response, render_template, request
 
 from domain.reasons import length_text, plural
 from domain.verdict import KINDS, WORDS
-from web.links import linker
-from web.present import Ready, reading
+from web.base.answers import Ready, reading
+from web.base.links import linker
 
 PAGE_MEDIA = {"text/html": "<!doctype html>…"}
 CONTENT_SECURITY_POLICY = (

@@ -16,9 +16,9 @@ from domain.query import wanted_words
 from domain.report import Report
 from domain.tokens import ANYBODY, Rights
 from operations.access import NOT_VALID, Access
-from web.html import is_for_eyes
-from web.openapi import Description, description_of
-from web.origin import need_own_page
+from web.base.openapi import Description, description_of
+from web.base.origin import need_own_page
+from web.base.page import is_for_eyes
 
 MAX_HEADERS = 16_384  # characters of both; what is longer is not even taken apart
 MAX_WRONG = 20  # wrong tokens a minute from an address

@@ -1,71 +1,14 @@
-"""GET /openapi.json and /docs, and what `GET /` says to programs: what there is."""
+"""GET /openapi.json and /docs."""
 
 from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
-from typing_extensions import TypedDict
 
-from config import VERSION
-from web.access import Guard
-from web.html import PAGE_MEDIA, page, page_response
-from web.openapi import Description, describes, document
-from web.present import Ready, json_bytes, reading
-
-API_VERSION = "2.0"
-
-
-class About(TypedDict):
-    """The service and where to go on."""
-
-    name: str
-    version: str
-    api_version: str
-    auth: str
-    status: str
-    summary: str
-    groups: str
-    values: str
-    history: str
-    events: str
-    pipeline: str
-    cron: str
-    legacy: str
-    tokens: str
-    login: str
-    health: str
-    ready: str
-    metrics: str
-    openapi: str
-    docs: str
-    agent: str
-    problems: str
-
-
-ABOUT: About = {
-    "name": "gitops-status",
-    "version": VERSION,
-    "api_version": API_VERSION,
-    "auth": "open",
-    "status": "/status",
-    "summary": "/summary",
-    "groups": "/groups",
-    "values": "/values",
-    "history": "/history",
-    "events": "/events",
-    "pipeline": "/status/pipeline",
-    "cron": "/status/cron",
-    "legacy": "/api/status",
-    "tokens": "/tokens",
-    "login": "/login",
-    "health": "/health",
-    "ready": "/ready",
-    "metrics": "/metrics",
-    "openapi": "/openapi.json",
-    "docs": "/docs",
-    "agent": "/agent",
-    "problems": "/problems",
-}
+from web.base.answers import Ready, json_bytes, reading
+from web.base.guard import Guard
+from web.base.openapi import Description, describes, document
+from web.base.page import PAGE_MEDIA, page, page_response
 
 
 def routes(guard: Guard) -> Blueprint:

@@ -8,11 +8,11 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from domain import errors
-from web.html import error_response, is_for_eyes, page
-from web.links import given_but, linker
-from web.openapi import description_of
-from web.present import json_response
-from web.requests import FORM
+from web.base.answers import json_response
+from web.base.bodies import FORM
+from web.base.links import given_but, linker
+from web.base.openapi import description_of
+from web.base.page import error_response, is_for_eyes, page
 
 STATUS = {
     errors.Invalid: 400,

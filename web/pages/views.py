@@ -22,13 +22,13 @@ from domain.verdict import Kind, axes, lasting, verdict, verdicts_by_group, wors
 from operations.history import server_history
 from operations.servers import show
 from storage import Store
-from web.about import ABOUT, About
-from web.errors import of_the_product
-from web.html import PAGE_MEDIA, is_for_eyes, page, page_response
-from web.links import linker
-from web.openapi import Description, describes
-from web.present import Kept, Ready, json_response
-from web.selection import STATES, Selection
+from web.base.answers import Kept, Ready, json_response
+from web.base.errors import of_the_product
+from web.base.index import ABOUT, About
+from web.base.links import linker
+from web.base.openapi import Description, describes
+from web.base.page import PAGE_MEDIA, is_for_eyes, page, page_response
+from web.pages.selection import STATES, Selection
 
 STRIP_DAYS = 7
 MAX_STEPS = 100

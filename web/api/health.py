@@ -6,8 +6,8 @@ from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
 from storage import Store
-from web.openapi import Description, describes
-from web.present import json_response
+from web.base.answers import json_response
+from web.base.openapi import Description, describes
 
 
 class Health(TypedDict):

@@ -9,8 +9,8 @@ from domain.query import FIELD, FILTERS, read_query
 from domain.summary import Value, value_rows
 from operations.servers import find
 from storage import Store
-from web.openapi import SERVER, Description, describes
-from web.present import Ready, json_bytes, reading
+from web.base.answers import Ready, json_bytes, reading
+from web.base.openapi import SERVER, Description, describes
 
 
 def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:

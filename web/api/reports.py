@@ -13,10 +13,10 @@ from domain.freshness import Moment
 from domain.report import MAX_REPORTS, CronReport, PipelineReport, Reports, read_reports
 from operations.servers import take_reports
 from storage import Store
-from web.access import Guard
-from web.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
-from web.present import FullRecord, full, json_response
-from web.requests import read_report_body, turn
+from web.base.answers import FullRecord, full, json_response
+from web.base.bodies import read_report_body, turn
+from web.base.guard import Guard
+from web.base.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
 
 MAX_NAMED = 50
 MAX_NAME = 80

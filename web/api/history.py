@@ -23,8 +23,8 @@ from domain.timeline import (
 )
 from operations.history import HistoryReading, events, history, history_summary, server_history
 from storage import Store
-from web.openapi import SERVER, Description, describes
-from web.present import Ready, json_bytes, reading
+from web.base.answers import Ready, json_bytes, reading
+from web.base.openapi import SERVER, Description, describes
 
 _STATUSES = (200, 304, 400, 503)
 _ENTRY = cast(Entry, change_entry(None, SERVER, "pipeline"))

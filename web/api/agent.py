@@ -5,8 +5,8 @@ from pathlib import Path
 from flask import Blueprint, Response
 
 from domain.errors import NotFound
-from web.openapi import Description, describes
-from web.present import Ready, reading
+from web.base.answers import Ready, reading
+from web.base.openapi import Description, describes
 
 _FILE = {"application/zip": "#!/usr/bin/env python3 …"}
 

@@ -8,8 +8,8 @@ from domain.freshness import Moment
 from domain.query import FILTERS, PAGE, read_query
 from operations.servers import delete, find, show
 from storage import Store
-from web.openapi import ROW_EXAMPLE, SERVER_EXAMPLE, Description, Row, describes
-from web.present import FullRecord, Kept, Ready, Rows, full, json_bytes, reading
+from web.base.answers import FullRecord, Kept, Ready, Rows, full, json_bytes, reading
+from web.base.openapi import ROW_EXAMPLE, SERVER_EXAMPLE, Description, Row, describes
 
 _READ = (200, 304, 400, 503)
 

@@ -15,7 +15,7 @@ from domain.summary import group_rows, summarize
 from domain.verdict import KINDS, verdicts_by_group, worst_kind
 from operations.servers import find
 from storage import Records, Store
-from web.links import Given, given, linker
+from web.base.links import Given, given, linker
 
 STATES = ("status", "drift_status", "stale", "problem")
 CHOICES = {"status": "Status", "environment": "Environment", "server_type": "Type"}  # the board's form, in its words

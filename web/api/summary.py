@@ -10,8 +10,8 @@ from domain.server import Server
 from domain.summary import Group, Summary, group_rows, summarize
 from operations.servers import find
 from storage import Store
-from web.openapi import MOMENT, SERVER, Description, describes
-from web.present import Kept, Ready, json_bytes, reading
+from web.base.answers import Kept, Ready, json_bytes, reading
+from web.base.openapi import MOMENT, SERVER, Description, describes
 
 _STATUSES = (200, 304, 400, 503)
 

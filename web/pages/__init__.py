@@ -1,0 +1,1 @@
+"""What people look at, with its templates and files. `web/base <- web/pages <- app`."""
