@@ -64,7 +64,7 @@ def test_no_damage_of_the_file_says_where_it_is(api: Api, path: str, damage: str
 
 def test_no_bug_says_what_failed(api: Api) -> None:
     def fails() -> str:
-        raise ValueError(f"{ROOT}/storage/json_file.py flask 3.1.3")
+        raise ValueError(f"{ROOT}/stores/json_file/store.py flask 3.1.3")
 
     api.app.add_url_rule("/fails", view_func=fails)
     answer = api.get("/fails")
