@@ -208,7 +208,7 @@ def test_the_driver_is_needed_only_where_a_database_is_the_store(database: str) 
 import sys; sys.modules["psycopg"] = None
 from pathlib import Path
 from pydantic import SecretStr
-from storage import open_store
+from stores import open_store
 open_store(Path("x"), None)
 try: open_store(SecretStr({database!r}), None)
 except RuntimeError as error: print(error)
