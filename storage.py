@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.history import Entry, entry_key
 from domain.server import Server
@@ -32,8 +32,15 @@ class Decision:
 Decide = Callable[[Changes, int], Decision]
 
 
-class _Fleet(dict[str, Server]):
-    """Records that a weak reference can stand for: what is made of them goes with them."""
+class Part(dict[str, Server]):
+    """Records that are handed out, and what was made of them, by whoever made it: it holds as long as they do, and goes
+    with them."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, records: Mapping[str, Server] | Iterable[tuple[str, Server]] = ()) -> None:
+        super().__init__(records)
+        self.made = dict[object, Any]()
 
 
 @dataclass(frozen=True)
@@ -41,16 +48,16 @@ class Snapshot:
     """Every record at one revision, sorted by group then host. Shared: nobody changes it."""
 
     revision: int
-    groups: Mapping[str, Records]  # of each group that has a server, its records by key
+    groups: Mapping[str, Part]  # of each group that has a server, its records by key; the same until one changes
 
     @cached_property
-    def records(self) -> Records:
+    def records(self) -> Part:
         """All records by key. Made for the first who wants all, as that costs what the fleet costs."""
         return self.of(self.groups)
 
-    def of(self, groups: Iterable[str]) -> Records:
+    def of(self, groups: Iterable[str]) -> Part:
         """The records of these groups by key, as far as there are such groups."""
-        records = _Fleet()
+        records = Part()
         for name in sorted(groups):
             records.update(self.groups.get(name, {}))
         return records

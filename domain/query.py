@@ -76,9 +76,27 @@ class Query:
         return not self.texts and not self.flags and not self.ages and not self.rights.groups
 
     @property
+    def limits_groups(self) -> bool:
+        """Whether only servers of some groups can be wanted."""
+        return "server_group" in self.texts or bool(self.rights.groups)
+
+    @property
+    def wants_whole_groups(self) -> bool:
+        """Whether of a group every server is wanted, or none."""
+        return not self.texts.keys() - {"server_group"} and not self.flags and not self.ages
+
+    @property
     def is_paged(self) -> bool:
         """Whether only a part of what is selected is wanted."""
         return self.limit is not None or self.offset > 0
+
+    def wants_group(self, name: str) -> bool:
+        """Whether servers of the group may be wanted."""
+        return self.rights.may_in(name) and ("server_group" not in self.texts or name in self.texts["server_group"])
+
+    def selected(self, servers: Mapping[str, Server], moment: Moment) -> dict[str, Server]:
+        """Those of the servers that are wanted."""
+        return {key: server for key, server in servers.items() if self.matches(server, moment)}
 
     def matches(self, server: Server, moment: Moment) -> bool:
         """Whether the server is wanted."""
@@ -96,10 +114,16 @@ class Query:
         now: Mapping[str, object] = computed(server, moment)
         return all(bool(now[flag]) in wanted for flag, wanted in self.flags.items())
 
-    def page(self, servers: Mapping[str, Server]) -> Mapping[str, Server]:
-        """The asked part of what was selected, in its order."""
-        end = None if self.limit is None else self.offset + self.limit
-        return dict(list(servers.items())[self.offset : end])
+    def page(self, parts: Mapping[str, Mapping[str, Server]]) -> dict[str, Mapping[str, Server]]:
+        """The asked part of what was selected, by group, in its order."""
+        end = math.inf if self.limit is None else self.offset + self.limit
+        page, place = dict[str, Mapping[str, Server]](), 0
+        for name, part in parts.items():
+            first, last = max(self.offset - place, 0), min(end - place, len(part))
+            if first < last:
+                page[name] = dict(itertools.islice(part.items(), first, int(last)))
+            place += len(part)
+        return page
 
 
 def read_query(parameters: Iterable[tuple[str, str]], now: float, *, pages: bool, needs_field: bool = False) -> Query:

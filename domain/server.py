@@ -21,6 +21,7 @@ TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
+MOST_TEXTS = 10_000
 MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
 
 
@@ -150,24 +151,43 @@ def new_server(server_group: str, host: str, now: str) -> Server:
     return cast(Server, {**_BLANK, "server_group": server_group, "host": host, **times})
 
 
-def restore_servers(stored: dict[str, Any]) -> dict[str, Server]:
-    """Records as they stand in a file, by key, completed with the defaults of the fields they lack.
+class Texts:
+    """Each text once: the records of a fleet hold mostly the same words, times and commits, and as copies of their own
+    these take as much memory as all else."""
 
-    Takes them out of `stored` one by one, so that a large fleet is not held twice. Raises ValueError with a sentence
-    that names the first record that is none.
+    def __init__(self) -> None:
+        self._texts = dict[str, str]()
+
+    def shared(self, server: Server) -> Server:
+        """The same record, with the texts that others have too."""
+        texts = self._texts
+        if len(texts) > MOST_TEXTS:
+            texts.clear()  # what is still common comes back with the next records
+        same = {name: texts.setdefault(it, it) if type(it) is str else it for name, it in server.items()}
+        return cast(Server, same)
+
+
+def restore_servers(stored: dict[str, Any]) -> dict[str, Server]:
+    """Records as they stand in a file, by key. Takes them out of `stored` one by one, so that a large fleet is not held
+    twice. Raises ValueError as `restored` does."""
+    texts = Texts()
+    return {key: texts.shared(restored(key, stored.pop(key))) for key in list(stored)}
+
+
+def restored(key: str, record: Any) -> Server:
+    """A record as it stands in a file, completed with the defaults of the fields that it lacks.
+
+    Raises ValueError with a sentence that names it where it is none.
     """
-    servers = dict[str, Server]()
-    for key in list(stored):
-        try:
-            server = _STORED.validate_python(completed(stored.pop(key)))
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(str(part) for part in problem["loc"]) or "its top"
-            raise ValueError(f"the record {key!r} is wrong at {field}: {problem['msg']}") from None
-        if key != server_key(server["server_group"], server["host"]):
-            raise ValueError(f"the record {key!r} holds the names of another server")
-        servers[key] = server
-    return servers
+    try:
+        server = _STORED.validate_python(completed(record))
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in problem["loc"]) or "its top"
+        raise ValueError(f"the record {key!r} is wrong at {field}: {problem['msg']}") from None
+    if key != server_key(server["server_group"], server["host"]):
+        raise ValueError(f"the record {key!r} holds the names of another server")
+    return server
 
 
 def completed(record: Any) -> Any:

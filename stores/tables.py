@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from domain.freshness import brought_back, is_far, latest_time, seen_since
 from domain.history import Entry, entry_key
-from domain.server import Server, group_of
-from storage import Changes, Commit, Decision, Snapshot
+from domain.server import Server, Texts, group_of
+from storage import Changes, Commit, Decision, Part, Snapshot
 from stores.json_file.journal import Line
 from stores.queue import Answer, Change
 
@@ -28,7 +28,8 @@ class Fleet:
         self.gone = dict(gone)  # when those servers were deleted that were lately
         self.latest = max(self.gone.values(), default="")  # of all times in what was taken over
         self._lock = threading.Lock()  # never held while a disk is waited for
-        self._groups = dict[str, dict[str, Server]]()
+        self._texts = Texts()
+        self._groups = dict[str, Part]()
         self._own = set[str]()  # the groups that no snapshot shows
         self._unsorted = set[str]()
         self._snapshot: Snapshot | None = None
@@ -45,7 +46,7 @@ class Fleet:
         with self._lock:
             if self._snapshot is None:
                 for name in self._unsorted & self._groups.keys():
-                    self._groups[name] = dict(sorted(self._groups[name].items()))
+                    self._groups[name] = Part(sorted(self._groups[name].items()))
                 if self._unsorted:  # one of them may be a new group
                     self._groups = dict(sorted(self._groups.items()))
                 self._own, self._unsorted = set(), set()
@@ -55,7 +56,7 @@ class Fleet:
     def apply(self, line: Line) -> None:
         """Take over a commit."""
         with self._lock:
-            self._put(line.servers)
+            self._put({key: server and self._texts.shared(server) for key, server in line.servers.items()})
             self.pending += line.history
             self.note(line.history)
             self.revision, self._snapshot = line.revision, None
@@ -76,7 +77,7 @@ class Fleet:
         for key, server in servers.items():
             name = group_of(key)
             if name not in self._own:
-                self._groups[name] = dict(self._groups.get(name, {}))
+                self._groups[name] = Part(self._groups.get(name, {}))
                 self._own.add(name)
             group = self._groups[name]
             if server is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from domain.history import Entry, entry_key
 from domain.server import Server, server_key
-from storage import EVERYTHING, Changes, Commit, Decide, Records, Snapshot, Span
+from storage import EVERYTHING, Changes, Commit, Decide, Part, Records, Snapshot, Span
 
 
 class MemoryStore:
@@ -72,9 +72,9 @@ class MemoryStore:
 
 def snapshot_of(revision: int, records: Changes) -> Snapshot:
     """The snapshot that holds these records; None for one that is gone."""
-    groups = dict[str, dict[str, Server]]()
+    groups = dict[str, Part]()
     present = [server for server in records.values() if server is not None]
     for server in sorted(present, key=lambda server: (server["server_group"], server["host"])):
         key = server_key(server["server_group"], server["host"])
-        groups.setdefault(server["server_group"], {})[key] = server
+        groups.setdefault(server["server_group"], Part())[key] = server
     return Snapshot(revision, groups)

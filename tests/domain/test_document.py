@@ -64,6 +64,28 @@ def test_whatever_the_layout_of_the_file_its_servers_come_sorted_by_group_then_h
     assert list(read_document(content, _refuse).servers) == sorted(fleet, key=lambda key: key.split("/"))
 
 
+@pytest.mark.parametrize("replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b'"', b'"servers":{\n'])
+def test_a_file_that_differs_somewhere_from_how_it_is_written_is_what_any_json_reader_finds(replaced: bytes) -> None:
+    written = b"".join(Document(7, in_order({key: server(key) for key in ("a/x", "b/x")}), {"x": 1}).content())
+    middle = written.index(b'"b/x"')
+    for place in [*range(1, 75), *range(middle - 30, middle + 30), *range(len(written) - 30, len(written))]:
+        for rest in (written[place:], written[place + 1 :], b""):
+            content = written[:place] + replaced + rest
+            try:
+                laid_out_otherwise = json.dumps(json.loads(content), indent=1).encode()
+            except ValueError:
+                assert isinstance(_read(content), str)
+                continue
+            assert _read(content) == _read(laid_out_otherwise)
+
+
+def _read(content: bytes) -> object:
+    try:
+        return read_document(content, _refuse)
+    except ValueError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize("content", [b"", b" \n\t", b"{}", b" { }\n"])
 def test_nothing_is_an_empty_document(content: bytes) -> None:
     assert read_document(content, _refuse) == Document()

@@ -8,7 +8,8 @@ from domain.freshness import Moment
 from domain.query import FILTERS, PAGE, read_query
 from operations.servers import delete, find, show
 from storage import Store
-from web.base.answers import FullRecord, Kept, Ready, Rows, full, json_bytes, reading
+from web.api.board import Board
+from web.base.answers import FullRecord, Ready, full, json_bytes, reading
 from web.base.openapi import ROW_EXAMPLE, SERVER_EXAMPLE, Description, Row, describes
 
 _READ = (200, 304, 400, 503)
@@ -17,15 +18,13 @@ _READ = (200, 304, 400, 503)
 def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     """The routes that the board is read by."""
     blueprint = Blueprint("status", __name__)
-    rows, kept = Rows(), Kept()
+    board = Board()
 
     def listed(server_group: str | None = None) -> Response:
         moment = now()
         query = read_query(request.args.items(multi=True), moment.now, pages=True)
         found = find(store, moment, query, server_group)
-        if server_group is None and query.selects_all and not query.is_paged:
-            return reading(kept.ready(found.servers, moment, lambda: rows.whole(found.servers, moment)))
-        response = reading(rows.some(found.servers, moment))
+        response = reading(board.array(found.parts, moment))
         if query.is_paged:
             response.headers["X-Total-Count"] = str(found.total)
         return response

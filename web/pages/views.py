@@ -22,7 +22,7 @@ from domain.verdict import Kind, axes, lasting, verdict, verdicts_by_group, wors
 from operations.history import server_history
 from operations.servers import show
 from storage import Store
-from web.base.answers import Kept, Ready, json_response
+from web.base.answers import Body, Kept, json_response
 from web.base.errors import of_the_product
 from web.base.index import ABOUT, About
 from web.base.links import linker
@@ -47,7 +47,7 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
         selection = Selection(store, moment)
         servers = selection.servers
 
-        def make() -> tuple[Ready, float]:
+        def make() -> tuple[Body, float]:
             verdicts = verdicts_by_group(selection.without(*STATES), moment)
             counts = sum(verdicts.values(), Counter[Kind]())
             ready = page(
@@ -62,8 +62,7 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
             return ready, holds_until(servers.values(), moment)
 
         # An empty fleet's page names the address that it was asked by: it is made anew for each.
-        keeps = bool(servers) and selection.query.selects_all
-        response = page_response(kept.ready(servers, moment, make) if keeps else make()[0])
+        response = page_response(kept.body(servers, moment, make) if servers else make()[0])
         response.vary.add("Accept")
         return response
 
