@@ -34,10 +34,12 @@ def open_store(
     included, and `clock` gives the epoch seconds that no stored time may lie ahead of.
     """
     if isinstance(place, Path):
-        return JsonFileStore(place, upgrade, Retention(oldest, MarkFile(place)), committed, clock)
+        return JsonFileStore(
+            place, upgrade, oldest=Retention(oldest, MarkFile(place)), committed=committed, clock=clock
+        )
     with _driver():
         from stores.postgres.store import PostgresStore  # noqa: PLC0415 - who keeps a file needs no driver
-    return PostgresStore(place.get_secret_value(), oldest, committed, clock)
+    return PostgresStore(place.get_secret_value(), oldest=oldest, committed=committed, clock=clock)
 
 
 def open_tokens(place: Path | SecretStr) -> TokenStore:

@@ -13,7 +13,7 @@ import filelock
 from domain.errors import Unavailable
 from stores.files import explained
 
-LOCK_SECONDS = 4.0
+LOCK_SECONDS = 4.0  # that others may hold it
 LOCK_POLL_SECONDS = 0.0005
 MADE = b"A store was made beside this file.\n"
 
@@ -26,8 +26,9 @@ class StoreLock:
     services of an older version and for an operator's `flock`.
     """
 
-    def __init__(self, path: Path, file: Path) -> None:
+    def __init__(self, path: Path, file: Path, seconds: float = LOCK_SECONDS) -> None:
         self._path = path
+        self._seconds = seconds
         self._beside = file
         self._file = filelock.FileLock(file, poll_interval=LOCK_POLL_SECONDS, thread_local=False)
         self._alone = threading.Lock()
@@ -37,7 +38,7 @@ class StoreLock:
     def held(self, seconds: float | None = None) -> Iterator[None]:
         """Alone among all threads and processes. Raises Unavailable, if the seconds have an end also where others do
         not let go."""
-        seconds = LOCK_SECONDS if seconds is None else seconds
+        seconds = self._seconds if seconds is None else seconds
         ends = time.monotonic() + seconds
         if not self._alone.acquire(timeout=-1 if seconds == math.inf else seconds):
             raise self._is_late()
@@ -87,7 +88,7 @@ class StoreLock:
                 time.sleep(LOCK_POLL_SECONDS)
 
     def _is_late(self) -> Unavailable:
-        return is_locked(self._path, LOCK_SECONDS)
+        return is_locked(self._path, self._seconds)
 
 
 def is_locked(path: Path, seconds: float) -> Unavailable:

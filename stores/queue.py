@@ -53,6 +53,10 @@ class CommitQueue:
             raise mine.answer or Unavailable("The service stopped before the change was stored.")
         return mine.answer
 
+    def __len__(self) -> int:
+        """How many wait, those that are being committed among them."""
+        return len(self._waiting)
+
     @property
     def waiting_since(self) -> float:
         """When the first that waits came, by the monotonic clock: whoever commits asks, for whom it is the deadline."""

@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from domain.freshness import brought_back, is_far, latest_time, seen_since
+from domain.freshness import brought_back, is_far, latest_time
 from domain.history import Entry, entry_key
 from domain.server import Server, Texts, group_of
-from storage import Changes, Commit, Decision, Part, Snapshot
-from stores.json_file.journal import Line
+from storage import Changes, Part, Snapshot
+from stores.batch import Batch, decide_batch
 from stores.queue import Answer, Change
 
 
@@ -53,13 +53,13 @@ class Fleet:
                 self._snapshot = Snapshot(self.revision, dict(self._groups))
             return self._snapshot
 
-    def apply(self, line: Line) -> None:
+    def apply(self, batch: Batch) -> None:
         """Take over a commit."""
         with self._lock:
-            self._put({key: server and self._texts.shared(server) for key, server in line.servers.items()})
-            self.pending += line.history
-            self.note(line.history)
-            self.revision, self._snapshot = line.revision, None
+            self._put({key: server and self._texts.shared(server) for key, server in batch.servers.items()})
+            self.pending += batch.history
+            self.note(batch.history)
+            self.revision, self._snapshot = batch.revision, None
 
     def note(self, history: Sequence[Entry]) -> None:
         """Remember the latest time, and the deletions that may lie ahead of a clock that is set back: by a minute, as
@@ -95,42 +95,11 @@ class Fleet:
         """The keys of the servers with a time later than now."""
         return [key for group in self._groups.values() for key, server in group.items() if latest_time(server) > now]
 
-    def brought_back(self, keys: Sequence[str], now: str) -> Line:
+    def brought_back(self, keys: Sequence[str], now: str) -> Batch:
         """The commit that brings the times of these servers that are later than now back to it."""
         servers = {key: brought_back(server, now) for key in keys if (server := self.get(key))}
-        return Line(self.revision + len(keys), servers)
+        return Batch(self.revision + len(keys), servers)
 
-    def decided(self, batch: Sequence[Change]) -> tuple[Line, Sequence[Answer]]:
-        """The commit of all changes of a batch, one after the other, and an answer for each. Nothing is changed yet."""
-        revision, changes = self.revision, dict[str, Server | None]()
-        history, answers = list[Entry](), list[Answer]()
-        for change in batch:
-            before: Changes = {key: changes[key] if key in changes else self.get(key) for key in change.keys}
-            try:
-                decision = change.decide(before, revision + 1)
-            except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
-                answers.append(error)
-                continue
-            decision = self._following(before, decision)
-            answers.append(Commit(before, decision.records))
-            if decision.changes_nothing(before):
-                continue
-            revision += len(change.keys)
-            changes.update(decision.records)
-            history += decision.history
-        return Line(revision, changes, history), answers
-
-    def _following(self, before: Changes, decision: Decision) -> Decision:
-        """The decision, but that a server which was deleted is not seen again before that, by a clock that was set
-        back: the times of one server never run backwards."""
-        new = {key: server for key, server in decision.records.items() if server and not before.get(key)}
-        since = {
-            key: self.gone[key]
-            for key in self.gone.keys() & new.keys()
-            if not is_far(self.gone[key], after=new[key]["timestamp"])
-        }
-        if not since:
-            return decision
-        records = {key: server and seen_since(server, since.get(key, "")) for key, server in decision.records.items()}
-        entries = [{**one, "time": max(one["time"], since.get(entry_key(one), ""))} for one in decision.history]
-        return Decision(records, cast(list[Entry], entries))
+    def decided(self, changes: Sequence[Change]) -> tuple[Batch, Sequence[Answer]]:
+        """The commit of all of these changes, and an answer for each. Nothing is changed yet."""
+        return decide_batch(changes, self.revision, self.get, self.gone)

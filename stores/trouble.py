@@ -7,15 +7,14 @@ from contextlib import contextmanager
 
 from domain.errors import Unavailable
 
-COSTLY_SECONDS = 10.0  # until that is tried again which costs what the fleet costs
-
 logger = logging.getLogger("gitops_status")
 
 
 class Trouble:
     """What was said, by what comes of it, and when to try again."""
 
-    def __init__(self) -> None:
+    def __init__(self, costly: float = 10.0) -> None:
+        self._costly = costly  # seconds until that is tried again which costs what the fleet costs
         self.has_failed = False  # to write, and no check that wrote has succeeded since
         self._said = dict[str, str]()
         self._next_try = 0.0  # by the monotonic clock
@@ -33,7 +32,7 @@ class Trouble:
         except Unavailable as error:
             self.say(error, consequence)
             if is_costly:
-                self._next_try = time.monotonic() + COSTLY_SECONDS
+                self._next_try = time.monotonic() + self._costly
         else:
             self.is_over(consequence)
 

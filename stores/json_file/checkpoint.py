@@ -12,15 +12,14 @@ from domain.errors import Unavailable
 from domain.history import Entry, file_entries
 from domain.times import time_text
 from storage import Snapshot
+from stores.batch import Batch
 from stores.files import explained, rename_synced, signature_of, understood, write_synced
 from stores.json_file.history import HistoryFile
-from stores.json_file.journal import Line
+from stores.json_file.journal import Checkpoint
+from stores.json_file.pace import Pace
 from stores.json_file.replica import Replica
 from stores.lock import StoreLock
 from stores.trouble import Trouble
-
-# A journal that outgrew this, and a quarter of the file, starts anew at the next checkpoint.
-JOURNAL_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,7 @@ class Checkpointer:
     trouble: Trouble
     oldest: Callable[[], str]
     clock: Callable[[], float]
+    pace: Pace
 
     def make(self, *, starts_anew: bool = False) -> None:
         """Bring the history and the file up to date. Raises Unavailable, with what is there as good as before."""
@@ -58,16 +58,16 @@ class Checkpointer:
                     if signature_of(self.path) not in known:
                         raise Unavailable(f"The store {self.path.name} was replaced by somebody while it was written.")
                     _inode, size, _changed = file
-                    line = Line(revision, file=file, seconds=time.monotonic() - started)
+                    line = Checkpoint(revision, file, time.monotonic() - started)
                     # Announced over a foreign file, and then not made, it would pass for what that file holds.
                     is_announced = replica.journal.is_usable and not replica.is_foreign
                     if is_announced:
                         os.close(replica.journal.append(line))
                     rename_synced(self.temporary, self.path)
                     if revision > replica.fleet.revision:
-                        replica.fleet.apply(Line(revision))
+                        replica.fleet.apply(Batch(revision))
                     replica.note_checkpoint(line)
-                    is_long = replica.journal.offset > max(JOURNAL_BYTES, size // 4)
+                    is_long = replica.journal.offset > max(self.pace.journal, size // 4)
                     if starts_anew or is_long or not is_announced:
                         replica.journal.start_anew(line)
                     replica.is_foreign = False

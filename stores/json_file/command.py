@@ -7,6 +7,7 @@ from pathlib import Path
 
 from domain.errors import Unavailable
 from stores.json_file.findings import Finding
+from stores.json_file.pace import AS_IT_IS, Pace
 from stores.json_file.store import JsonFileStore
 from stores.json_file.verify import VERSION_1, verify
 
@@ -18,7 +19,7 @@ USAGE = """python -m storage verify PATH    say what is in a store, and what is 
 EXIT_STATUS = "PATH is the file, as in STATUS_STORE. Exit status: 0 when all is well, 1 when something is wrong."
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, pace: Pace = AS_IT_IS) -> int:
     """Run the command and give its exit status."""
     parser = argparse.ArgumentParser(prog="python -m storage", usage=USAGE, epilog=EXIT_STATUS, add_help=True)
     parser.add_argument("command", choices=["verify", "compact"], help=argparse.SUPPRESS)
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     options = parser.parse_args(given)
     try:
-        return (_verify if options.command == "verify" else _compact)(options.path)
+        return _verify(options.path) if options.command == "verify" else _compact(options.path, pace)
     except Unavailable as error:
         print(f"WRONG: {error}")
         return WRONG
@@ -62,7 +63,7 @@ def _show_wrong(findings: Sequence[Finding]) -> int:
     return len(wrong)
 
 
-def _compact(path: Path) -> int:
+def _compact(path: Path, pace: Pace) -> int:
     findings = verify(path)
     if _show_wrong(findings):
         print("Nothing was changed.")
@@ -70,7 +71,7 @@ def _compact(path: Path) -> int:
     if VERSION_1 in [finding.text for finding in findings]:
         print(f"WRONG: {path.name} is a version 1 file: start the service once to migrate it. Nothing was changed.")
         return WRONG
-    store = JsonFileStore(path, lambda _members: None)
+    store = JsonFileStore(path, lambda _members: None, pace=pace)
     store.compact()
     snapshot = store.snapshot()
     store.close()

@@ -8,37 +8,31 @@ there it names the journal's own inode: in a copy it is another's.
 
 import io
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from domain.history import Entry, is_entry
-from domain.server import MAX_REVISION, Server, completed, is_revision, restore_servers
+from domain.history import is_entry
+from domain.server import MAX_REVISION, completed, is_revision, restore_servers
+from stores.batch import Batch
 from stores.files import Signature, rename_synced, write_all, write_synced
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line: a commit, or, with the signature of the `file` that it makes, a checkpoint that took `seconds`."""
+class Checkpoint:
+    """That a file was made which holds all up to a revision, and how long that took; where it is the first line, also
+    the journal's own inode."""
 
     revision: int
-    servers: Mapping[str, Server | None] = field(default_factory=dict)
-    history: Sequence[Entry] = ()
-    file: Signature | None = None
-    seconds: float = 0.0
+    file: Signature
+    seconds: float
     journal: int = 0
 
-    def encoded(self) -> bytes:
-        """The bytes of the line."""
-        members: dict[str, Any]
-        if self.file:
-            members = {"checkpoint": self.revision, "file": self.file, "seconds": self.seconds, "journal": self.journal}
-        else:
-            members = {"revision": self.revision, "servers": self.servers, "history": self.history}
-        return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+
+Line = Batch | Checkpoint
 
 
 class Journal:
@@ -86,8 +80,8 @@ class Journal:
         # After a file that somebody edited it begins with a checkpoint that the old one does not announce.
         older = self._tail(os.fstat(self._descriptor).st_size)
         end = self._revision, self._checkpoint
-        first, *newer = self.reopen() or [Line(0)]
-        goes_on = first.journal == self.inode and (first.revision, first.file) == end
+        first, *newer = self.reopen() or [Batch(0)]
+        goes_on = isinstance(first, Checkpoint) and (first.revision, first.file, first.journal) == (*end, self.inode)
         return older + newer if older is not None and goes_on else None
 
     def reopen(self, known: int = 0) -> list[Line]:
@@ -109,7 +103,7 @@ class Journal:
 
         Returns the descriptor, for `sync` or to be closed: not the one for reading, which a reader may close meanwhile.
         """
-        content = line.encoded()
+        content = encoded(line)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             write_all(descriptor, content)
@@ -136,11 +130,11 @@ class Journal:
         finally:
             os.close(descriptor)
 
-    def start_anew(self, line: Line) -> None:
+    def start_anew(self, checkpoint: Checkpoint) -> None:
         """Begin a new file with this checkpoint. Who holds the old one reads it to its end, then finds the new."""
         temporary = self.path.with_name(f"{self.path.name}.tmp")
         temporary.touch()
-        write_synced(temporary, [replace(line, journal=temporary.stat().st_ino).encoded()], like=self._like)
+        write_synced(temporary, [encoded(replace(checkpoint, journal=temporary.stat().st_ino))], like=self._like)
         try:
             rename_synced(temporary, self.path)
         except OSError:
@@ -178,7 +172,34 @@ class Journal:
         return lines
 
     def _note(self, line: Line) -> None:
-        self._revision, self._checkpoint = line.revision, line.file or self._checkpoint
+        self._revision = line.revision
+        if isinstance(line, Checkpoint):
+            self._checkpoint = line.file
+
+
+def checkpoints(lines: Sequence[Line]) -> list[Checkpoint]:
+    """Those of the lines that are checkpoints."""
+    return [line for line in lines if isinstance(line, Checkpoint)]
+
+
+def batches(lines: Sequence[Line]) -> list[Batch]:
+    """Those that are commits."""
+    return [line for line in lines if isinstance(line, Batch)]
+
+
+def written_to(lines: Sequence[Line]) -> int:
+    """The inode of the journal that these lines were written to; 0 where they begin with no checkpoint."""
+    return lines[0].journal if lines and isinstance(lines[0], Checkpoint) else 0
+
+
+def encoded(line: Line) -> bytes:
+    """The bytes of a line."""
+    members: dict[str, Any]
+    if isinstance(line, Checkpoint):
+        members = {"checkpoint": line.revision, "file": line.file, "seconds": line.seconds, "journal": line.journal}
+    else:
+        members = {"revision": line.revision, "servers": line.servers, "history": line.history}
+    return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def taken_in(revision: int, lines: Sequence[Line]) -> int:
@@ -188,7 +209,7 @@ def taken_in(revision: int, lines: Sequence[Line]) -> int:
     One older than the last checkpoint is a backup, and nothing that was committed before it came undoes it; else it was
     edited, and goes without nothing that was acknowledged since.
     """
-    last = max(line.revision for line in lines if line.file)
+    last = max(line.revision for line in checkpoints(lines))
     return max(revision, last if revision >= last else lines[-1].revision)
 
 
@@ -205,7 +226,8 @@ def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
             break
         try:
             line = _line(orjson.loads(text), known)
-            revisions = [line.revision, *[entry["revision"] for entry in line.history]]
+            entries = line.history if isinstance(line, Batch) else ()
+            revisions = [line.revision, *[entry["revision"] for entry in entries]]
         except (ValueError, TypeError, KeyError, AttributeError):
             if content.find(b"\n", good + len(text)) < 0:
                 break
@@ -217,7 +239,7 @@ def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
     return lines, good
 
 
-def problem_of(line: Line) -> str:
+def problem_of(line: Batch) -> str:
     """What is wrong with the records and entries of a commit; empty if nothing is."""
     try:
         restore_servers({key: server for key, server in line.servers.items() if server is not None})
@@ -229,16 +251,12 @@ def problem_of(line: Line) -> str:
 def _line(members: dict[str, Any], known: int) -> Line:
     if "checkpoint" in members:
         inode, size, changed = members["file"]
-        return Line(
-            int(members["checkpoint"]),
-            file=(inode, size, changed),
-            seconds=float(members["seconds"]),
-            journal=int(members["journal"]),
-        )
+        file = inode, size, changed
+        return Checkpoint(int(members["checkpoint"]), file, float(members["seconds"]), int(members["journal"]))
     revision, servers = int(members["revision"]), members["servers"]
     if revision <= known:
-        return Line(revision, history=members["history"])
+        return Batch(revision, history=members["history"])
     # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
     # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
     kept = {key: server and completed(server) for key, server in servers.items()}
-    return Line(revision, kept, members["history"])
+    return Batch(revision, kept, members["history"])

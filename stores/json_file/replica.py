@@ -10,9 +10,10 @@ from typing import Any
 from domain.document import Upgrade, read_document
 from domain.errors import Unavailable
 from domain.server import MAX_REVISION
+from stores.batch import Batch
 from stores.files import Signature, explained, not_understood, read_signed, signature_of
 from stores.json_file.history import HistoryFile
-from stores.json_file.journal import Journal, Line, problem_of, taken_in
+from stores.json_file.journal import Checkpoint, Journal, Line, batches, checkpoints, problem_of, taken_in, written_to
 from stores.queue import Answer
 from stores.tables import Fleet
 
@@ -33,6 +34,7 @@ class Replica:
     def __init__(
         self, path: Path, journal: Path, history: HistoryFile, upgrade: Upgrade, was_made: Callable[[], bool]
     ) -> None:
+        self.name = path.name
         self.memory = threading.RLock()
         self.journal = Journal(journal, like=path)
         self.fleet = Fleet(0, {}, ())
@@ -87,15 +89,15 @@ class Replica:
 
     def _apply(self, lines: Sequence[Line]) -> None:
         for line in lines:
-            if line.file:
+            if isinstance(line, Checkpoint):
                 self.note_checkpoint(line)
             else:
                 self._take_over(line)
 
-    def _take_over(self, line: Line) -> None:
+    def _take_over(self, batch: Batch) -> None:
         if not self.is_behind:
             self.behind_since = time.monotonic()
-        self.fleet.apply(line)
+        self.fleet.apply(batch)
 
     def _load(self) -> None:
         """Read everything."""
@@ -117,23 +119,22 @@ class Replica:
                 f"The store {self._path.name} is on another file system than before. Mount its disk again; or, if it "
                 "was moved there, restart the service."
             )
-        for line in lines:
-            if problem := problem_of(line):
-                raise ValueError(f"the line of revision {line.revision} in its journal is damaged: {problem}")
-        checkpoints = [line for line in lines if line.file]
+        commits = batches(lines)
+        for batch in commits:
+            if problem := problem_of(batch):
+                raise ValueError(f"the line of revision {batch.revision} in its journal is damaged: {problem}")
         # The last checkpoint, or the one before it, if a crash came between announcing and renaming.
-        start, self.is_foreign = document.revision, file not in [line.file for line in checkpoints[-2:]]
+        start, self.is_foreign = document.revision, file not in [one.file for one in checkpoints(lines)[-2:]]
         # A file that is none of the checkpoints was put there by somebody; but if the journal was copied with it, both
         # belong together.
-        if self.is_foreign and lines and lines[0].journal == self.journal.inode:
+        if self.is_foreign and lines and written_to(lines) == self.journal.inode:
             start = taken_in(start, lines)
-        commits = [line for line in lines if not line.file]
-        pending = [entry for line in commits for entry in line.history if entry["revision"] > in_history]
+        pending = [entry for batch in commits for entry in batch.history if entry["revision"] > in_history]
         fleet = Fleet(document.revision, document.servers, pending)
-        for line in commits:
-            fleet.note(line.history)
-            if line.revision > start:
-                fleet.apply(replace(line, history=()))
+        for batch in commits:
+            fleet.note(batch.history)
+            if batch.revision > start:
+                fleet.apply(replace(batch, history=()))
         # A backup that was put back holds an older revision; none is given twice all the same.
         fleet.revision = max(self.fleet.revision, start, in_history, *[line.revision for line in lines], 0)
         self.fleet, self.others, self.is_upgraded = fleet, document.others, document.is_upgraded
@@ -143,19 +144,19 @@ class Replica:
         self.files, self.in_file = (file,), start
         self.is_read = self.was_read = True
 
-    def commit(self, decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]]) -> tuple[Sequence[Answer], int]:
+    def commit(self, decided: Callable[[Fleet], tuple[Batch, Sequence[Answer]]]) -> tuple[Sequence[Answer], int]:
         """Put a commit into the journal, and then into memory; not one in which all was refused. Gives its revision, or
         0. Who does it holds the store's lock, and looks whether it `has_gone` before anybody is answered."""
         with self.memory:  # a reader who finds an edited file comes before the decision, or after its line
-            line, answers = decided(self.fleet)
-            if line.revision == self.fleet.revision:
+            batch, answers = decided(self.fleet)
+            if batch.revision == self.fleet.revision:
                 return answers, 0
-            self.refuse_beyond(line.revision)
-            descriptor = self.journal.append(line)
+            self.refuse_beyond(batch.revision)
+            descriptor = self.journal.append(batch)
             # From now on other processes show it: were it not shown here, readings would go back from worker to worker.
-            self._take_over(line)
+            self._take_over(batch)
         self.journal.sync(descriptor)  # readers go on meanwhile; if it fails, all read anew
-        return answers, line.revision
+        return answers, batch.revision
 
     def has_gone(self, revision: int) -> bool:
         """Whether a backup that was put there just before the commit of this revision has taken it away again."""
@@ -181,15 +182,15 @@ class Replica:
             self.commit(lambda fleet, some=some: (fleet.brought_back(some, now), ()))  # type: ignore[misc]  # a default
         return fleet
 
-    def note_checkpoint(self, line: Line) -> None:
-        """File and history hold what was committed up to this line; the one who makes it says so too."""
-        self.files = (line.file, *self.files[:1])
-        self.in_file, self.is_upgraded, self.is_new = line.revision, False, False
+    def note_checkpoint(self, made: Checkpoint) -> None:
+        """File and history hold what was committed up to this one; who makes it says so too."""
+        self.files = (made.file, *self.files[:1])
+        self.in_file, self.is_upgraded, self.is_new = made.revision, False, False
         self.behind_since = time.monotonic()
         if self._device is None:
             self._device = self._path.parent.stat().st_dev
-        self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > line.revision]
-        self.seconds += line.seconds
+        self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > made.revision]
+        self.seconds += made.seconds
 
     def close(self) -> None:
         """Let go of the files; the next to use it reads them anew."""

@@ -5,13 +5,10 @@ import time
 from collections.abc import Callable
 
 from domain.errors import Unavailable
-from stores.json_file.pace import Pace
+from stores.json_file.pace import Credit, Pace
 from stores.json_file.replica import Replica
 from stores.lock import StoreLock
 from stores.trouble import Trouble
-
-# A journal that outgrew this takes no more while the file cannot be written: it would fill the disk.
-MOST_JOURNAL_BYTES = 268_435_456
 
 IT_IS_SAFE = "What was reported is safe in its journal."
 
@@ -20,11 +17,11 @@ class Schedule:
     """When the file of a store is written. `make` makes a checkpoint."""
 
     def __init__(
-        self, name: str, lock: StoreLock, replica: Replica, trouble: Trouble, make: Callable[[], None]
+        self, lock: StoreLock, replica: Replica, trouble: Trouble, make: Callable[[], None], pace: Pace
     ) -> None:
-        self.pace = Pace()
-        self.timer: threading.Timer | None = None
-        self._name = name
+        self._pace = pace
+        self._credit = Credit(pace)
+        self._timer: threading.Timer | None = None
         self._lock = lock
         self._replica = replica
         self._trouble = trouble
@@ -33,7 +30,7 @@ class Schedule:
 
     @property
     def _seconds_left(self) -> float:
-        return self.pace.seconds_left(self._replica.seconds)
+        return self._credit.seconds_left(self._replica.seconds)
 
     def behind_seconds(self) -> float:
         """For how long the file has not held all that was committed."""
@@ -41,9 +38,9 @@ class Schedule:
 
     def notice(self) -> str:
         """Why it does not, where that is no matter of moments; else empty."""
-        if not self.pace.failure or not self._replica.is_behind:
+        if not self._credit.failure or not self._replica.is_behind:
             return ""
-        return f"{self.pace.failure} It is {self.behind_seconds():.0f} seconds behind its journal. {IT_IS_SAFE}"
+        return f"{self._credit.failure} It is {self.behind_seconds():.0f} seconds behind its journal. {IT_IS_SAFE}"
 
     def write(self) -> None:
         """Make a checkpoint now. Who calls it holds the store's lock. Raises Unavailable, and that costs as much."""
@@ -52,9 +49,9 @@ class Schedule:
             self._make()
         except Unavailable as error:
             self._trouble.has_failed = True
-            self.pace.failed(time.monotonic() - started, error)
+            self._credit.failed(time.monotonic() - started, error)
             raise
-        self.pace.succeeded()
+        self._credit.succeeded()
 
     def write_if_due(self) -> None:
         """The same if it is due, else by itself later. The commit is safe without it, so a failure is logged and no
@@ -67,12 +64,12 @@ class Schedule:
 
     def write_soon(self) -> None:
         """By itself, if whoever committed does not: he may be dead."""
-        self._write_in(self.pace.while_quiet)
+        self._write_in(self._pace.saved)
 
     def write_last(self) -> None:
         """Before the end, if it can be done; and not by itself any more."""
-        if self.timer:
-            self.timer.cancel()
+        if self._timer:
+            self._timer.cancel()
         try:
             if self._replica.is_read:
                 self._caught_up(self._make)
@@ -82,31 +79,32 @@ class Schedule:
     def make_room(self) -> None:
         """Start a journal anew that has reached its bound, by a checkpoint; not at once again by one that failed. Who
         calls it holds the store's lock. Raises Unavailable."""
-        if self._replica.journal.offset <= MOST_JOURNAL_BYTES:
+        bound = self._pace.most_journal
+        if self._replica.journal.offset <= bound:
             return
-        if self.pace.failure and self._seconds_left > 0:
+        if self._credit.failure and self._seconds_left > 0:
             raise Unavailable(
-                f"The journal of the store {self._name} has grown to its bound, {MOST_JOURNAL_BYTES // 2**20} MiB, and "
-                f"takes no more until the file can be written. {self.pace.failure}"
+                f"The journal of the store {self._replica.name} has grown to its bound, {bound // 2**20} MiB, and "
+                f"takes no more until the file can be written. {self._credit.failure}"
             )
         self.write()
 
     def _write_in(self, seconds: float) -> None:
         with self._setting:  # who reads comes here too
-            if not self.timer:
-                self.timer = threading.Timer(max(0.0, seconds), self._write_late)
-                self.timer.daemon = True
-                self.timer.start()
+            if not self._timer:
+                self._timer = threading.Timer(max(0.0, seconds), self._write_late)
+                self._timer.daemon = True
+                self._timer.start()
 
     def _write_late(self) -> None:
         """The checkpoint that was not due when its commit was made, unless another process made it."""
-        self.timer = None
+        self._timer = None
         try:
             if self._replica.is_behind:
                 self._caught_up(self.write_if_due)
         except Unavailable as error:
             self._trouble.say(error, IT_IS_SAFE)
-            self.pace.failed(0.0, error)
+            self._credit.failed(0.0, error)
             self._write_in(self._seconds_left)
 
     def _caught_up(self, write: Callable[[], None]) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from domain.document import Upgrade
 from domain.errors import Unavailable
@@ -15,21 +14,20 @@ from domain.history import Entry
 from domain.server import Server
 from domain.times import believable, time_text
 from storage import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
+from stores.batch import Batch
 from stores.files import explained, look_for_room, sync_folder, understood, write_synced
 from stores.json_file.checkpoint import Checkpointer
 from stores.json_file.history import HistoryFile
-from stores.json_file.journal import Line
+from stores.json_file.pace import AS_IT_IS, Pace
+from stores.json_file.patience import Aside, Late
 from stores.json_file.replica import Replica
 from stores.json_file.schedule import Schedule
 from stores.lock import StoreLock, is_locked
-from stores.patience import Aside, Late, end_of, how_long
 from stores.queue import Answer, CommitQueue, Take
 from stores.tables import Fleet
 from stores.trouble import Trouble
 
 PROBE_BYTES = 4_096
-LOOK_SECONDS = 1.0  # that a reading waits for others who look, and whoever comes after one that waited in vain
-GLANCE_SECONDS = 0.02
 
 
 class JsonFileStore:
@@ -41,29 +39,33 @@ class JsonFileStore:
     commit, so both cost what changed and not the fleet. A lock lets one process write at a time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `open_store` is told, and the pace
         self,
         path: Path,
         upgrade: Upgrade,
+        *,
         oldest: Callable[[], str] = lambda: "",
         committed: Callable[[float], None] = lambda _seconds: None,
         clock: Callable[[], float] = time.time,
+        pace: Pace = AS_IT_IS,
     ) -> None:
+        self.pace = pace
         self._path = path.resolve()  # a link stays a link: what it names is replaced
         self._temporary = self._beside("tmp")
-        self._lock = StoreLock(self._path, self._beside("lock"))
+        self._lock = StoreLock(self._path, self._beside("lock"), pace.lock)
         self._locked = self._lock.held
         self._queue = CommitQueue(self._commit)
         self._committed = committed
         self._clock = believable(clock)
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade, self._lock.is_signed)
-        self._trouble = Trouble()
+        self._trouble = Trouble(pace.costly)
+        outside = oldest, self._clock, pace
         self._checkpoint = Checkpointer(
-            self._path, self._temporary, self._lock, self._history, self._replica, self._trouble, oldest, self._clock
+            self._path, self._temporary, self._lock, self._history, self._replica, self._trouble, *outside
         ).make
-        self._schedule = Schedule(self._path.name, self._lock, self._replica, self._trouble, self._checkpoint)
-        self._commits, self._checks = Aside(), Aside()
+        self._schedule = Schedule(self._lock, self._replica, self._trouble, self._checkpoint, pace)
+        self._commits, self._checks = Aside[Sequence[Answer]](pace), Aside[None](pace)
         self._is_late = False  # whether the last reading could not find out what the files say
 
     def _beside(self, ending: str) -> Path:
@@ -81,7 +83,7 @@ class JsonFileStore:
         return self._queue.submit(keys, decide)
 
     def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
-        self._write(lambda fleet: (Line(max(fleet.revision + 1, revision), records, history), ()))
+        self._write(lambda fleet: (Batch(max(fleet.revision + 1, revision), records, history), ()))
 
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
         return self._told(lambda pending: self._history.events(pending, after, span, newest_first=newest_first))
@@ -98,7 +100,9 @@ class JsonFileStore:
                 look_for_room(self._path.parent, PROBE_BYTES)
             return
         try:
-            self._checks.share(self._try, min(end_of(time.monotonic()), self._commits.ends))  # what holds up one, both
+            self._checks.share(
+                self._try, min(time.monotonic() + self.pace.patience, self._commits.ends)
+            )  # what holds up one, both
         except Late:
             raise self._stands_still() from None
 
@@ -146,31 +150,33 @@ class JsonFileStore:
     def _commit(self, take: Take) -> Sequence[Answer]:
         """The commit of all that wait. Whoever waits for it stops when the time of the first is up: with their answers
         if only the file is still being written; and what was not yet taken is not taken any more."""
-        ends, gate, stored = end_of(self._queue.waiting_since), threading.Lock(), list[Any]()
-        is_given_up = False
+        ends, gate = self._queue.waiting_since + self.pace.patience, threading.Lock()
+        stored, is_given_up = list[Sequence[Answer]](), False
 
-        def decided(fleet: Fleet) -> tuple[Line, Sequence[Answer]]:
+        def decided(fleet: Fleet) -> tuple[Batch, Sequence[Answer]]:
             with gate:
                 return fleet.decided(() if is_given_up else take())
 
         with self._trouble.remembered():
             try:
-                return self._commits.do(lambda: self._write(decided, math.inf, stored.append), ends)  # type: ignore[no-any-return]
+                return self._commits.do(lambda: self._write(decided, math.inf, stored.append), ends)
             except Late:
                 with gate:
                     is_given_up = True
                 if stored:
-                    return stored[0]  # type: ignore[no-any-return]
+                    return stored[0]
                 raise self._stands_still() from None
 
     def _stands_still(self) -> Unavailable:
         if self._lock.is_waited_for:
-            return is_locked(self._path, how_long())
-        return Unavailable(f"The disk of the store {self._path.name} stands still for over {how_long():g} seconds.")
+            return is_locked(self._path, self.pace.patience)
+        return Unavailable(
+            f"The disk of the store {self._path.name} stands still for over {self.pace.patience:g} seconds."
+        )
 
     def _write(
         self,
-        decided: Callable[[Fleet], tuple[Line, Sequence[Answer]]],
+        decided: Callable[[Fleet], tuple[Batch, Sequence[Answer]]],
         seconds: float | None = None,
         store: Callable[[Sequence[Answer]], None] = lambda _answers: None,
     ) -> Sequence[Answer]:
@@ -209,8 +215,8 @@ class JsonFileStore:
     def _looked(self) -> Fleet:
         """The fleet as the files have it now; or, where a disk that stands still keeps others who look, as it was known
         before. Raises Unavailable where it never was."""
-        replica = self._replica
-        seconds = GLANCE_SECONDS if self._is_late else LOOK_SECONDS if replica.was_read else how_long()
+        replica, pace = self._replica, self.pace
+        seconds = pace.glance if self._is_late else pace.look if replica.was_read else pace.patience
         if replica.memory.acquire(timeout=seconds):
             try:
                 replica.catch_up()

@@ -13,9 +13,10 @@ from domain.document import Document, read_document
 from domain.errors import Unavailable
 from domain.server import Server
 from domain.tokens import read_keyring
+from stores.batch import Batch
 from stores.files import Signature, explained, not_understood, read_signed, signature_of
 from stores.json_file.findings import TORN, Finding, counted
-from stores.json_file.journal import Line, decoded, problem_of, taken_in
+from stores.json_file.journal import Line, batches, checkpoints, decoded, problem_of, taken_in, written_to
 from stores.json_file.verify_history import Fleet, agreement_findings, history_findings
 
 # One of them makes an object without a version a version 1 file; legacy.py, which migrates it, has the same.
@@ -36,7 +37,7 @@ def verify(path: Path) -> list[Finding]:
         file, content, inode, journal_content = _read_together(path, journal)
     lines, in_journal = _journal_findings(journal, journal_content)
     in_file, fleet = _file_findings(path, file, content, inode, lines)
-    findings, entries = [*in_file, *in_journal], [entry for line in lines for entry in line.history]
+    findings, entries = [*in_file, *in_journal], [entry for batch in batches(lines) for entry in batch.history]
     with explained(history, "read"):
         findings += history_findings(history, entries)
         if fleet and all(finding.kind != "wrong" for finding in findings):
@@ -66,7 +67,7 @@ def _file_findings(
     path: Path, file: Signature | None, content: bytes, inode: int, lines: Sequence[Line]
 ) -> tuple[list[Finding], Fleet | None]:
     """What the file holds, and how the journal goes on from it; and what both hold together, if they can be read."""
-    last = max((line.revision for line in lines if line.file), default=0)
+    last = max((line.revision for line in checkpoints(lines)), default=0)
     if file is None or (last and not content.strip()):
         text = "it does not exist" if file is None else "it is empty"
         if lines:
@@ -97,17 +98,17 @@ def _joint_findings(
     path: Path, file: Signature, document: Document, inode: int, lines: Sequence[Line]
 ) -> tuple[list[Finding], Fleet]:
     """Whether the journal goes on from the file, and what both hold then; the store decides it in `Replica._load`."""
-    where, findings, checkpoints = f"{path.name}.journal", list[Finding](), [line for line in lines if line.file]
-    start, last = document.revision, max((line.revision for line in checkpoints), default=0)
-    is_put_there = file not in [line.file for line in checkpoints[-2:]]
-    is_own = bool(lines) and lines[0].journal == inode
+    where, findings, made = f"{path.name}.journal", list[Finding](), checkpoints(lines)
+    start, last = document.revision, max((one.revision for one in made), default=0)
+    is_put_there = file not in [one.file for one in made[-2:]]
+    is_own = bool(lines) and written_to(lines) == inode
     if is_put_there and is_own:
         start = taken_in(start, lines)
-    waiting = [line for line in lines if not line.file and line.revision > start]
+    waiting = [batch for batch in batches(lines) if batch.revision > start]
     commits = counted(len(waiting), "commit waits", "commits wait") if waiting else "no commits wait"
     up_to = f" to be added to {path.name}, up to revision {waiting[-1].revision}" if waiting else " in it"
     findings.append(Finding("there", where, f"{commits}{up_to}."))
-    if lines and not lines[0].file:
+    if lines and isinstance(lines[0], Batch):
         text = "it is no checkpoint: the beginning of the journal is missing."
         findings.append(Finding("wrong", f"{where} line 1", text))
     elif is_put_there and is_own:
@@ -122,8 +123,8 @@ def _joint_findings(
         )
         findings.append(Finding("wrong", f"{where} line 1", text))
     servers = dict[str, Server | None](document.servers)
-    for line in waiting:
-        servers.update(line.servers)
+    for batch in waiting:
+        servers.update(batch.servers)
     there = {key: server for key, server in servers.items() if server}
     revision = max(document.revision, *[line.revision for line in lines], 0)
     return findings, Fleet(revision, there, is_put_there)
@@ -153,12 +154,11 @@ def _journal_findings(path: Path, content: bytes) -> tuple[list[Line], list[Find
             continue
         (line,) = read
         lines.append(line)
-        if line.revision < revision or (line.revision == revision and not line.file):
+        if line.revision < revision or (line.revision == revision and isinstance(line, Batch)):
             sentence = f"its revision {line.revision} comes after revision {revision}: lines were moved or doubled."
             findings.append(Finding("wrong", where, sentence))
         revision = max(revision, line.revision)
-        problem = problem_of(line)
-        if problem:
+        if isinstance(line, Batch) and (problem := problem_of(line)):
             sentence = f"{problem}. Take this line out, and lose its commit, before it gets into the file."
             findings.append(Finding("wrong", where, sentence))
     if is_torn:

@@ -8,12 +8,11 @@ import orjson
 from domain.history import Entry
 from storage import Span
 from stores.postgres.database import Connection, Database
+from stores.postgres.pages import Pages
 from stores.postgres.replica import Replica
 from stores.retention import Mark
 
-FIRST_PAGE, LAST_PAGE = 100, 10_000
 MOST_KEYS = 1_000  # that the database is asked to look for; of more it gives all, and they are chosen here
-PRUNED_AT_ONCE = BROUGHT_BACK_AT_ONCE = 10_000
 
 _LAST = 2**63 - 1
 _EVENTS = """
@@ -54,8 +53,9 @@ _BRING_BACK = """
 class History:
     """What the database tells of the past."""
 
-    def __init__(self, database: Database, replica: Replica) -> None:
+    def __init__(self, database: Database, replica: Replica, pages: Pages) -> None:
         self._database = database
+        self._pages = pages
         self._replica = replica
         self._due = ""  # the time before which entries are being taken out
 
@@ -65,20 +65,20 @@ class History:
         self._replica.be_loaded()
         place: dict[str, Any] = {"after": after, "before": _LAST, "since": span.since, "until": span.until}
         place["keys"] = list(wanted) if wanted is not None and len(wanted) <= MOST_KEYS else None
-        place["page"] = FIRST_PAGE
+        place["page"] = self._pages.first
         query = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
         while rows := self._database.rows(query, place):
             for _revision, key, entry in rows:
                 if wanted is None or key in wanted:
                     yield orjson.loads(entry)
             place["before" if newest_first else "after"] = rows[-1][0]
-            place["page"] = LAST_PAGE
+            place["page"] = self._pages.later
 
     def in_force(self, time: str, about: Callable[[str], bool] | None) -> Iterator[Entry]:
         """The entry of each server's state just before a time."""
-        keys, found = self._replica.keys(about), list[tuple[Any, ...]]()
-        for start in range(0, len(keys), LAST_PAGE):
-            found += self._database.rows(_IN_FORCE, [keys[start : start + LAST_PAGE], time])
+        keys, found, page = self._replica.keys(about), list[tuple[Any, ...]](), self._pages.later
+        for start in range(0, len(keys), page):
+            found += self._database.rows(_IN_FORCE, [keys[start : start + page], time])
         for _revision, text in sorted(found):
             entry: Entry = orjson.loads(text)
             if entry["event"] != "deleted":
@@ -87,13 +87,13 @@ class History:
     def prune(self, oldest: str) -> None:
         """Take out the entries before a time: many at once, the rest with the next calls, also those that name none. Of
         each server that is still there the last of them stays, so that the state in force has no hole."""
-        self._due = oldest or self._due
-        if self._due and self._database.run(lambda connection: _pruned(connection, self._due)) < PRUNED_AT_ONCE:
+        self._due, page = oldest or self._due, self._pages.pruned
+        if self._due and self._database.run(lambda connection: _pruned(connection, self._due, page)) < page:
             self._due = ""
 
     def bring_back(self, now: str) -> None:
         """Bring the times of entries that are later than now back to it, many at once."""
-        values = {"now": now, "page": BROUGHT_BACK_AT_ONCE}
+        values = {"now": now, "page": self._pages.brought_back}
         while self._database.run(lambda connection: connection.execute(_BRING_BACK, values).rowcount):
             pass
 
@@ -112,5 +112,5 @@ class MarkRow:
         self._database.run(lambda one: one.execute("UPDATE retention SET oldest = %s, seconds = %s", values))
 
 
-def _pruned(connection: Connection, oldest: str) -> int:
-    return connection.execute(_PRUNE, {"oldest": oldest, "page": PRUNED_AT_ONCE}).rowcount
+def _pruned(connection: Connection, oldest: str, page: int) -> int:
+    return connection.execute(_PRUNE, {"oldest": oldest, "page": page}).rowcount

@@ -12,13 +12,11 @@ import orjson
 
 from domain.errors import Unavailable
 from domain.server import Server, restore_servers
-from stores.json_file.journal import Line
+from stores.batch import Batch
 from stores.postgres.database import Connection, Database
+from stores.postgres.pages import Pages
 from stores.postgres.schema import migrate, take_over
 from stores.tables import Fleet
-
-PAGE = 10_000
-MOST_CHANGED = 100_000  # that one answer brings within its time; who is further behind reads all, in pages
 
 _NOW = """
     SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text, pg_is_in_recovery(),
@@ -57,7 +55,7 @@ class Known:
         """Take over rows. Raises Unavailable at one that is damaged."""
         if rows:
             servers = records(rows)
-            self.fleet.apply(Line(max(self.fleet.revision, *(revision for *_, revision in rows)), servers))
+            self.fleet.apply(Batch(max(self.fleet.revision, *(revision for *_, revision in rows)), servers))
             self.gone.difference_update(servers)
             self.gone.update(key for key, server in servers.items() if server is None)
 
@@ -65,8 +63,9 @@ class Known:
 class Replica:
     """The fleet, up to date whenever it is read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, pages: Pages) -> None:
         self._database = database
+        self._pages = pages
         self._known: Known | None = None
         self._memory = threading.Lock()
         self._asking = threading.Lock()
@@ -104,7 +103,7 @@ class Replica:
             known = self._known or self._loaded()
             rows, seen, server, last_entry = self._asked(known)
             # Another server may know less, and number its transactions anew.
-            while server != known.server or len(rows) > MOST_CHANGED:
+            while server != known.server or len(rows) > self._pages.most_changed:
                 known = self._loaded()
                 rows, seen, server, last_entry = self._asked(known)
             with self._memory:
@@ -115,7 +114,7 @@ class Replica:
         return ""
 
     def _asked(self, known: Known) -> tuple[Sequence[Any], str, str, str]:
-        return self._database.run(lambda connection: _changed(connection, known.seen))
+        return self._database.run(lambda connection: _changed(connection, known.seen, self._pages.most_changed))
 
     def _loaded(self) -> Known:
         """Everything, read in pages: what is changed meanwhile is asked for afterwards."""
@@ -125,17 +124,17 @@ class Replica:
         ((seen, server, *_),) = self._database.rows(_NOW)
         known = Known(seen, server, Fleet(self._known.fleet.revision if self._known else 0, {}, ()))
         after = ""
-        while rows := self._database.rows(_PAGE, [after, PAGE]):
+        while rows := self._database.rows(_PAGE, [after, self._pages.loaded]):
             known.apply(rows)
             gc.freeze()  # records form no circles: to look for some in a million takes seconds, again and again
             after = rows[-1][0]
         return known
 
 
-def _changed(connection: Connection, seen: str) -> tuple[Sequence[Any], str, str, str]:
+def _changed(connection: Connection, seen: str, most: int) -> tuple[Sequence[Any], str, str, str]:
     """The rows that were changed since a snapshot, the snapshot that shows them, which server said so, and the latest
     time in the history."""
-    rows = connection.execute(CHANGED, {"seen": seen, "page": MOST_CHANGED + 1}).fetchall()
+    rows = connection.execute(CHANGED, {"seen": seen, "page": most + 1}).fetchall()
     now, server, is_standby, last_entry, *_ = rows[0]
     if is_standby:
         raise Unavailable("The database is a standby, which may lag behind: a failover goes on, or it is misnamed.")

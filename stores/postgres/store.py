@@ -15,13 +15,13 @@ from domain.history import Entry, entry_key
 from domain.server import Server
 from domain.times import believable, time_text
 from storage import EVERYTHING, Changes, Commit, Decide, Decision, Records, Snapshot, Span
-from stores.json_file.journal import Line
+from stores.batch import Batch, decide_batch
 from stores.postgres.database import READ_ONLY, Connection, Database
 from stores.postgres.history import History, MarkRow
+from stores.postgres.pages import AS_IT_IS, Pages
 from stores.postgres.replica import Known, Replica, records
 from stores.queue import Answer, CommitQueue, Take
 from stores.retention import Retention
-from stores.tables import Fleet
 from stores.trouble import Trouble
 
 MOST_KEYS = 2_000  # of the changes that share a commit: more would not end in time
@@ -66,23 +66,25 @@ class PostgresStore:
     transaction.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `open_store` is told, the clock that never jumps, and the pages
         self,
         url: str,
+        *,
         oldest: Callable[[], str] = lambda: "",
         committed: Callable[[float], None] = lambda _seconds: None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        pages: Pages = AS_IT_IS,
     ) -> None:
         self._database = Database(url)
-        self._replica = Replica(self._database)
-        self._history = History(self._database, self._replica)
+        self._replica = Replica(self._database, pages)
+        self._history = History(self._database, self._replica, pages)
         self._queue = CommitQueue(self._commit, MOST_KEYS)
         self._revision = 0  # the last that this process gave
         self._oldest = Retention(oldest, MarkRow(self._database), monotonic)
         self._committed = committed
         self._clock = believable(clock)
-        self._trouble = Trouble()
+        self._trouble = Trouble(pages.costly)
         self._one_at_a_time = threading.Lock()
         self._owes_a_reading = False  # as a commit came upon a time that lies ahead: there may be others
 
@@ -104,7 +106,7 @@ class PostgresStore:
 
     def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
         self._replica.be_loaded()
-        self._database.run(lambda connection: _restore(connection, Line(revision, records, history)))
+        self._database.run(lambda connection: _restore(connection, Batch(revision, records, history)))
 
     def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
         with self._read():
@@ -155,7 +157,7 @@ class PostgresStore:
         """The fleet with every commit that was acknowledged before, and no time that lies ahead. It may be used until
         the block ends. If the database cannot be written, what is there is shown all the same."""
         with self._replica.read() as known:
-            if not self._is_ahead(known) or self._trouble.is_waiting:
+            if not self._is_ahead(known.latest) or self._trouble.is_waiting:
                 yield known
                 return
         with self._one_at_a_time, self._trouble.of("Times that lie ahead are shown as they are.", is_costly=True):
@@ -163,8 +165,8 @@ class PostgresStore:
         with self._replica.read() as known:
             yield known
 
-    def _is_ahead(self, known: Known | Fleet) -> bool:
-        return known.latest > time_text(int(self._clock()) + MOST_AHEAD)
+    def _is_ahead(self, latest: str) -> bool:
+        return latest > time_text(int(self._clock()) + MOST_AHEAD)
 
     def _bring_back(self) -> None:
         """Bring the times that lie ahead back to now: records by commits as any other, then the history's."""
@@ -175,7 +177,7 @@ class PostgresStore:
             return Decision({key: {**server} for key, server in before.items() if server})
 
         with self._replica.read() as known:
-            keys = known.fleet.ahead(now) if self._is_ahead(known) else []
+            keys = known.fleet.ahead(now) if self._is_ahead(known.latest) else []
         for start in range(0, len(keys), BROUGHT_BACK_AT_ONCE):
             self._queue.submit(keys[start : start + BROUGHT_BACK_AT_ONCE], decide)
         self._history.bring_back(now)
@@ -183,25 +185,25 @@ class PostgresStore:
             known.fleet.latest = max(map(latest_time, known.fleet.snapshot().records.values()), default="")
 
     def _transaction(self, connection: Connection, take: Take) -> Sequence[Answer]:
-        batch = take()
-        known, gone = _locked(connection, sorted({key for change in batch for key in change.keys}))
-        if self._is_ahead(Fleet(0, known, (), gone)):
+        changes = take()
+        known, gone = _locked(connection, sorted({key for change in changes for key in change.keys}))
+        if self._is_ahead(max([*map(latest_time, known.values()), *gone.values()], default="")):
             self._owes_a_reading = True
             now = time_text(int(self._clock()))
             known = {key: brought_back(server, now) for key, server in known.items()}
-        line, answers = Fleet(self._revision, known, (), gone).decided(batch)
-        if line.revision == self._revision:
+        batch, answers = decide_batch(changes, self._revision, known.get, gone)
+        if batch.revision == self._revision:
             connection.execute("ROLLBACK")
             return answers
-        before = _given(connection, line.revision - self._revision) - 1
+        before = _given(connection, batch.revision - self._revision) - 1
         if before != self._revision:  # others gave revisions meanwhile
-            line, answers = Fleet(before, known, (), gone).decided(batch)
-        _write(connection, line)
-        self._revision = line.revision
+            batch, answers = decide_batch(changes, before, known.get, gone)
+        _write(connection, batch)
+        self._revision = batch.revision
         return answers
 
 
-def _locked(connection: Connection, keys: Sequence[str]) -> tuple[dict[str, Server], list[tuple[Any, ...]]]:
+def _locked(connection: Connection, keys: Sequence[str]) -> tuple[dict[str, Server], dict[str, str]]:
     """Begin a transaction, and lock and read the records of these keys; and when those were deleted that are gone."""
     with connection.pipeline():
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -210,7 +212,7 @@ def _locked(connection: Connection, keys: Sequence[str]) -> tuple[dict[str, Serv
     found = records(rows.fetchall())
     missing = [key for key, server in found.items() if not server]
     gone = connection.execute(_GONE, [missing]).fetchall() if missing else []
-    return {key: server for key, server in found.items() if server}, gone
+    return {key: server for key, server in found.items() if server}, dict(gone)
 
 
 def _given(connection: Connection, count: int) -> int:
@@ -221,26 +223,26 @@ def _given(connection: Connection, count: int) -> int:
             return int(first)
 
 
-def _write(connection: Connection, line: Line) -> None:
+def _write(connection: Connection, batch: Batch) -> None:
     """Write the commit and end the transaction."""
-    servers = [(key, server and orjson.dumps(server).decode()) for key, server in line.servers.items()]
-    entries = [(one["revision"], one["time"], entry_key(one), orjson.dumps(one).decode()) for one in line.history]
+    servers = [(key, server and orjson.dumps(server).decode()) for key, server in batch.servers.items()]
+    entries = [(one["revision"], one["time"], entry_key(one), orjson.dumps(one).decode()) for one in batch.history]
     connection.is_committing = True
     with connection.pipeline():
         # A commit that the server gave up to wait for a standby would still be one: it shall say nothing instead.
         connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute(_WRITE, [line.revision, *_columns(servers, 2)])
+        connection.execute(_WRITE, [batch.revision, *_columns(servers, 2)])
         if entries:
             connection.execute(_TELL, _columns(entries, 4))
         connection.execute("COMMIT")
 
 
-def _restore(connection: Connection, line: Line) -> None:
+def _restore(connection: Connection, batch: Batch) -> None:
     """Write what another store gave, and have the revisions go on behind it."""
-    keys = sorted({*line.servers, *map(entry_key, line.history)})  # of those that are gone too: they have a history
+    keys = sorted({*batch.servers, *map(entry_key, batch.history)})  # of those that are gone too: they have a history
     known, _gone = _locked(connection, keys)
-    connection.execute(_GO_ON, {"revision": line.revision})
-    _write(connection, replace(line, servers={**dict.fromkeys(keys), **known, **line.servers}))
+    connection.execute(_GO_ON, {"revision": batch.revision})
+    _write(connection, replace(batch, servers={**dict.fromkeys(keys), **known, **batch.servers}))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:

@@ -22,14 +22,15 @@ _WRITE = "UPDATE keyring SET version = version + 1, content = %s RETURNING versi
 class PostgresTokens:
     """The keyring in a row, locked by whoever changes it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._database = Database(url)
         self._is_migrated = False
         self._known: tuple[int, Keyring, float] = (-1, Keyring(), 0.0)  # its version, and until when to believe it
 
     def keyring(self) -> Keyring:
         version, keyring, until = self._known  # once: another thread may put a newer one in its place meanwhile
-        asked = time.monotonic()
+        asked = self._monotonic()
         if asked < until:
             return keyring
         newer = self._database.run(lambda connection: self._ready(connection).execute(_ASK, [version]).fetchone())

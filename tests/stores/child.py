@@ -4,7 +4,6 @@ import contextlib
 import functools
 import itertools
 import json
-import math
 import os
 import subprocess
 import sys
@@ -13,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 import legacy
 import stores
 from config import Settings
 from domain import document
 from storage import Store
-from stores import open_store
-from stores.json_file import checkpoint, pace
-from stores.patience import Aside
+from stores.json_file.patience import Aside
 from tests.memory_store import MemoryStore
 from tests.process.warm import Program
-from tests.stores.records import ROOT, count, keep_in_journal, note, opened, server, write_the_file, yesterday
+from tests.stores.records import ROOT, count, keep_in_journal, note, opened, served, server, write_the_file, yesterday
 
 DIED = 9
+ANEW: Any = {"journal": -1}  # the journal is started anew at each checkpoint
 V1 = {
     "repo": "rsyslog", "server": "rsyslog-lab", "sync_status": "OUT_OF_SYNC", "drift_count": 1, "deployed_files": ["/d"],
     "drifted_files": ["/etc/rsyslog.conf"], "last_check": "2026-04-26T00:00:00Z",
@@ -36,9 +35,9 @@ V1_BYTES = json.dumps(V1, indent=2).encode()  # unlike anything that the service
 HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); input()"
 
 
-def v1_store(path: Path, clock: Callable[[], float] = lambda: 1_777_199_400.0) -> Store:
-    """The store as the service opens it, at half past ten on 2026-04-26."""
-    return open_store(path, legacy.upgrade(Settings(store=path), clock))
+def v1_store(path: Path, clock: Callable[[], float] = lambda: 1_777_199_400.0, **bounds: Any) -> Store:
+    """A store that migrates a version 1 file as the service does, at half past ten on 2026-04-26."""
+    return opened(path, legacy.upgrade(Settings(store=path), clock), **bounds)
 
 
 @contextlib.contextmanager
@@ -61,7 +60,7 @@ def _say(line: str) -> None:
 
 def _count(place: str, times: int, *keys: str) -> None:
     """Count when told to, so that all children begin at the same moment."""
-    store = opened(place)
+    store = served(place)
     _say("ready")
     sys.stdin.readline()
     for _ in range(times):
@@ -70,7 +69,6 @@ def _count(place: str, times: int, *keys: str) -> None:
 
 def _obey(path: Path) -> None:
     """Do what each line asks, as JSON, and answer each with what was found."""
-    pace.CHECKPOINT_SHARE = math.inf
     store = opened(path)
     for line in sys.stdin:
         do, argument = json.loads(line)
@@ -144,9 +142,9 @@ def _edited(path: Path) -> None:
     path.write_text(path.read_text().replace(",", " ,", 1))
 
 
-def _steps(*numbers: int) -> Callable[[Path, Callable[[], object]], object]:
+def _steps(*numbers: int, **bounds: Any) -> Callable[[Path, Callable[[], object]], object]:
     def work(path: Path, acknowledge: Callable[[], object]) -> None:
-        store = opened(path)
+        store = opened(path, **bounds)
         for number in numbers:
             step(store, number)
             acknowledge()
@@ -164,7 +162,7 @@ def _waiting(path: Path, acknowledge: Callable[[], object]) -> None:
 
 
 def _closing(path: Path, acknowledge: Callable[[], object]) -> None:
-    store = opened(path)
+    store = opened(path, **ANEW)
     keep_in_journal(store)
     step(store, 1)
     acknowledge()
@@ -198,7 +196,7 @@ def _reading_yesterday(path: Path, acknowledge: Callable[[], object]) -> None:
 
 WORK = {
     "first use": Work(lambda _path: None, _steps(0)),
-    "in the file": Work(_in_file, _steps(1)),
+    "in the file": Work(_in_file, _steps(1, **ANEW)),
     "in the journal, then in the file": Work(_in_file, _waiting),
     "closing": Work(_in_file, _closing),
     "over a torn journal": Work(_torn, _steps(2, 3)),
@@ -207,18 +205,11 @@ WORK = {
     "times ahead": Work(_in_journal, _reading_yesterday),
     "migrating": Work(lambda path: path.write_bytes(V1_BYTES), _migrating),
 }
-ANEW = {"in the file", "closing"}  # the journal is started anew at each of their checkpoints
 # The works whose every line is died at, and the steps that were done before they begin.
 PREPARED = {
     "first use": 0, "in the file": 1, "in the journal, then in the file": 1, "closing": 1, "over a torn journal": 2,
     "over an edited file": 2,
 }  # fmt: skip
-
-
-def set_limits(work: str) -> None:
-    """A checkpoint costs nothing, and a journal is long, or not, as the work wants it."""
-    pace.CHECKPOINT_SHARE = math.inf
-    checkpoint.JOURNAL_BYTES = -1 if work in ANEW else 1_000_000
 
 
 def _die(folder: Path, work: str) -> None:
@@ -227,9 +218,8 @@ def _die(folder: Path, work: str) -> None:
     os._exit at a line runs nothing more: no `finally`, no flush. Where a line leaves every file as the line before
     found it, dying there again would prove nothing, and is left out. Prints how often each try acknowledged before.
     """
-    set_limits(work)
     # Of one thread the lines have an order, which they need to be died at one after the other.
-    Aside.do = lambda _self, commit, _ends: commit()  # type: ignore[assignment, method-assign]
+    patch.object(Aside, "do", lambda _self, commit, _ends: commit()).start()
     places, acknowledged = list[int](), list[int]()
 
     def note_change(line: int, path: Path, seen: list[object] = []) -> None:  # noqa: B006 - what it saw last

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from storage import Commit, Decision, Store
 from stores.json_file.store import JsonFileStore
 from tests.process import warm
 from tests.stores.child import V1_BYTES
-from tests.stores.records import NOW, ROOT, never_version_1, server
+from tests.stores.records import NOW, ROOT, keep_in_journal, moved, never_version_1, server
 
 LATER = "2026-04-26T11:00:00Z"
 Damage = Callable[[Path], object]
@@ -38,15 +37,13 @@ def report(store: Store, key: str, now: str = NOW) -> Commit:
 def filled(folder: Path) -> Path:
     """A store of two servers at revision 2, with two commits that wait in its journal."""
     path = folder / "status.json"
-    store = JsonFileStore(path, never_version_1)
+    store = JsonFileStore(path, never_version_1, pace=moved())
     report(store, "a/x")
     report(store, "a/y")
     store.compact()
-    store._schedule.pace.next = time.monotonic() + 3_600  # no checkpoint is due
+    keep_in_journal(store)
     report(store, "a/z", LATER)
     report(store, "b/x", LATER)
-    assert store._schedule.timer
-    store._schedule.timer.cancel()
     return path
 
 

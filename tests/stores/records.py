@@ -1,22 +1,28 @@
 """Records to store, and the shortest ways to store them."""
 
-import os
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 import orjson
 from pydantic import SecretStr
 
+from domain.document import Upgrade
 from domain.history import Entry, Event, change_entry, deletion_entry
 from domain.server import Server, new_server
 from domain.times import epoch
 from domain.tokens import Token
 from storage import Changes, Commit, Decision, Store
 from stores import open_store
+from stores.json_file.pace import Pace
 from stores.json_file.store import JsonFileStore
+from stores.postgres.pages import Pages
+from stores.postgres.store import PostgresStore
 
 NOW = "2026-04-26T10:30:00Z"
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,14 +38,34 @@ def never_version_1(_document: dict[str, Any]) -> None:
     """The upgrade of a store that will meet no version 1 file."""
 
 
-def opened(place: Path | str) -> Store:
-    """The file store at a path, or the one in the database of a URL."""
+def served(place: Path | str) -> Store:
+    """The file store at a path, or the one in the database of a URL, as a service opens it."""
     return open_store(SecretStr(str(place)) if "://" in str(place) else Path(place), never_version_1)
+
+
+def opened(
+    place: Path | str,
+    upgrade: Upgrade = never_version_1,
+    clock: Callable[[], float] = time.time,
+    oldest: Callable[[], str] = lambda: "",
+    **bounds: Any,
+) -> Store:
+    """The same, but that its file is written with each commit, however slow the disk, and not by whoever only reads: so
+    it stands still where a test does not want it otherwise, by these bounds."""
+    if "://" in str(place):
+        return PostgresStore(str(place), oldest=oldest, clock=clock, pages=Pages(**bounds))
+    pace = moved(**{"share": math.inf, "saved": 100_000, **bounds})
+    return JsonFileStore(Path(place), upgrade, oldest=oldest, clock=clock, pace=pace)
+
+
+def moved(**bounds: Any) -> Any:
+    """A pace that a test may change while a store goes by it."""
+    return SimpleNamespace(**asdict(Pace(**bounds)))
 
 
 def yesterday(path: Path) -> Store:
     """The store at a path by a clock for which all that is noted lies ahead."""
-    return open_store(path, never_version_1, clock=lambda: epoch(NOW) - 86_400)
+    return opened(path, clock=lambda: epoch(NOW) - 86_400)
 
 
 class Refused(Exception):
@@ -64,14 +90,18 @@ def remove(store: Store, key: str) -> Commit:
 
 def keep_in_journal(store: Store) -> None:
     """From now on this store writes no checkpoint, but when it is closed."""
-    assert isinstance(store, JsonFileStore)
-    store._schedule.pace.next = time.monotonic() + 100_000
+    pace_of(store).clock = lambda: -100_000.0
 
 
 def write_the_file(store: Store) -> None:
     """From now on this store writes a checkpoint with each commit."""
+    pace_of(store).clock = lambda: time.monotonic() + 100_000
+
+
+def pace_of(store: Store) -> Any:
+    """By what a store of a file goes that was `opened`."""
     assert isinstance(store, JsonFileStore)
-    store._schedule.pace.next = 0.0
+    return store.pace
 
 
 def note(store: Store, *changes: tuple[str, str | None]) -> Commit:
@@ -110,14 +140,6 @@ def told(store: Store, after: int = 0) -> list[tuple[int, str, str, str]]:
 def files(path: Path) -> list[str]:
     """The names in the store's folder, without the store's own."""
     return sorted(entry.name.removeprefix(f"{path.name}.") for entry in path.parent.iterdir() if entry != path)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens by itself, for as long as it may take on a slow machine."""
-    ends = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < ends, "it never happened"
-        os.sched_yield()
 
 
 def count(store: Store, *keys: str) -> Commit:

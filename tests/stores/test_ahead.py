@@ -11,9 +11,8 @@ import pytest
 from domain.history import Entry, change_entry, deletion_entry
 from domain.server import Server
 from storage import Decision, Store
-from stores import open_store, trouble
 from tests.stores.clocks import DAY, LATE, MONTH, TIMES, Clock, Open, report
-from tests.stores.records import NOW, beside, in_file, keep_in_journal, never_version_1, note, opened, put, server
+from tests.stores.records import NOW, beside, in_file, keep_in_journal, note, opened, put, server
 
 
 def times_of(record: Server | None) -> set[str]:
@@ -173,7 +172,7 @@ def edited(path: Path, **fields: Any) -> None:
 def test_times_that_somebody_wrote_into_the_file_are_brought_back_by_the_start(path: Path, clock: Clock) -> None:
     note(opened(path), ("a/x", "synced"), ("b/x", "synced"))
     edited(path, last_cron_check=clock.text(26 * DAY), timestamp=clock.text(26 * DAY), status="failed")
-    store = open_store(path, never_version_1, clock=clock)
+    store = opened(path, clock=clock)
     store.begin()
     assert {record["last_cron_check"] for record in store.snapshot().records.values()} == {clock.text()}
     store.close()
@@ -183,22 +182,21 @@ def test_times_that_somebody_wrote_into_the_file_are_brought_back_by_the_start(p
 
 def test_an_older_entry_between_others_is_found_when_the_history_is_read(path: Path, clock: Clock) -> None:
     """As an older version left it, which went on after it."""
-    store = open_store(path, never_version_1, clock=clock)
+    store = opened(path, clock=clock)
     for key in ("a/x", "gone/x", "b/x"):
         report(store, clock, key)
     store.close()
     history = beside(path, "history")
     first, second, third = history.read_text().splitlines(keepends=True)
     history.write_text(first + second.replace(clock.text(), clock.text(MONTH)) + third)
-    assert told(open_store(path, never_version_1, clock=clock))[1] == ("gone/x", "created", clock.text())
+    assert told(opened(path, clock=clock))[1] == ("gone/x", "created", clock.text())
     assert clock.text(MONTH) not in history.read_text()
 
 
 def test_what_cannot_be_written_is_shown_as_it_is_said_once_and_brought_back_later(
-    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
-    store = open_store(path, never_version_1, clock=clock)
+    store = opened(path, clock=clock, costly=0)
     ahead_once(store, clock)
     keep_in_journal(store)
     beside(path, "lock").unlink()
@@ -213,18 +211,17 @@ def test_what_cannot_be_written_is_shown_as_it_is_said_once_and_brought_back_lat
 
 
 def test_no_report_waits_for_a_history_that_cannot_be_read(
-    path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
-    store = open_store(path, never_version_1, clock=clock)
+    store = opened(path, clock=clock, costly=0)
     ahead_once(store, clock)
     history = beside(path, "history")
     good = history.read_bytes()
     history.write_bytes(good.replace(b'{"revision":1,', b"<html>", 1))
-    store = open_store(path, never_version_1, clock=clock)
+    store = opened(path, clock=clock)
     for _ in range(3):
         report(store, clock, "a/x")
     assert times_of(store.get("a/x")) == {clock.text()}
     assert caplog.text.count("line 1 of its history cannot be read. Times in its history lie ahead.") == 1
     history.write_bytes(good + history.read_bytes()[len(good) - len(b'{"revision":1,') + len(b"<html>") :])
-    assert {time for *_, time in told(open_store(path, never_version_1, clock=clock))} <= {NOW, clock.text()}
+    assert {time for *_, time in told(opened(path, clock=clock))} <= {NOW, clock.text()}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from stores.json_file import pace
 from stores.json_file.journal import Journal
-from tests.stores.records import agree, at_once, beside, files, in_file, keep_in_journal, note, opened, told, until
+from tests.process.service import wait_until
+from tests.stores.records import agree, at_once, beside, files, in_file, keep_in_journal, note, opened, told
 
 
 def test_where_there_is_nothing_at_all_it_makes_the_empty_store(path: Path) -> None:
@@ -55,22 +55,21 @@ def test_what_cannot_be_made_is_said(path: Path) -> None:
 
 
 def test_a_file_that_a_dead_process_left_behind_is_brought_up_to_date_by_whoever_reads(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
     """The one that died is one that never does it; nobody reports any more."""
-    monkeypatch.setattr(pace, "SAVED_SECONDS", 0.01)
-    dead, other = opened(path), opened(path)
+    dead, other = opened(path), opened(path, saved=0.01)
     note(dead, ("a/x", "synced"))
     other.begin()
     keep_in_journal(dead)
-    for number, reader in enumerate((other, opened(path), opened(path))):
+    for number, reader in enumerate((other, opened(path, saved=0.01), opened(path, saved=0.01))):
         note(dead, (f"b/{number}", "synced"))
         assert f"b/{number}" not in in_file(path)
         if number < 2:
             reader.begin()
         else:
             list(reader.events())
-        until(lambda number=number: f"b/{number}" in in_file(path))  # type: ignore[misc]  # a default in a lambda
+        wait_until(lambda key=f"b/{number}": key in in_file(path), "it stands in the file")  # type: ignore[misc]  # a default
     assert beside(path, "history").read_bytes().count(b"\n") == 4
 
 
@@ -122,17 +121,14 @@ def test_a_report_that_is_acknowledged_after_a_backup_came_is_added_to_it(
     assert store.snapshot().records["a/x"]["status"] == "synced"
 
 
-def test_a_backup_that_is_put_back_after_a_crash_and_a_start_is_not_undone(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pace, "SAVED_SECONDS", 0.01)
+def test_a_backup_that_is_put_back_after_a_crash_and_a_start_is_not_undone(path: Path) -> None:
     store = opened(path)
     note(store, ("a/x", "synced"))
     shutil.copyfile(path, backup := path.with_name("backup"))
     keep_in_journal(store)
     note(store, ("b/x", "synced"))
-    started = opened(path)
+    started = opened(path, saved=0.01)
     started.begin()
-    until(lambda: "b/x" in in_file(path))
+    wait_until(lambda: "b/x" in in_file(path), "it stands in the file")
     backup.replace(path)
     assert list(started.snapshot().records) == list(opened(path).snapshot().records) == ["a/x"]

@@ -15,9 +15,9 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import Store
-from stores import patience
+from tests.process.service import wait_until
 from tests.stores.databases import connected
-from tests.stores.records import beside, opened, put, server, until
+from tests.stores.records import beside, opened, pace_of, put, server
 from tests.stores.watched_disk import Disk
 
 
@@ -131,17 +131,15 @@ def test_what_cannot_be_seen_is_known_from_the_write_that_failed_and_it_is_tried
     assert disk.calls == ["sync temporary"], "the first tried, and the second had no reason to"
 
 
-def test_a_lock_that_nobody_gives_back_is_known_from_the_write_that_failed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_nobody_gives_back_is_known_from_the_write_that_failed(path: Path) -> None:
     store = opened(path)
     put(store, server("a/x"))
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
+    pace_of(store).patience = 0.05
     with filelock.FileLock(beside(path, "lock")):
         with pytest.raises(Unavailable, match="locked by another process"):
             put(store, server("b/x"))
         assert "locked by another process" in look(store)
-    until(lambda: look(store) == "")
+    wait_until(lambda: look(store) == "", "it is over")
 
 
 def test_it_leaves_no_trace_in_a_database(database: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Unavailable
-from stores import lock
 from stores.json_file import command, verify
+from stores.json_file.pace import Pace
 from stores.json_file.store import JsonFileStore
 from tests.stores.child import HOLDER, waiting_for_a_line
 from tests.stores.damages import FOUND, WRONG, filled, history, journal, run, state
@@ -73,13 +73,10 @@ def test_a_store_damaged_since_it_was_looked_at_refuses_by_itself(path: Path, na
     assert state(path.parent) == before
 
 
-def test_compact_waits_for_the_lock_and_then_names_it(
-    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
+def test_compact_waits_for_the_lock_and_then_names_it(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = state(path.parent)
     with waiting_for_a_line("-c", HOLDER, f"{path}.lock"):
-        assert command.main(["compact", str(path)]) == 1
+        assert command.main(["compact", str(path)], Pace(lock=0.1)) == 1
     sentence = "The store status.json is locked by another process for over 0.1 seconds."
     assert capsys.readouterr().out == f"WRONG: {sentence}\n"
     assert state(path.parent) == before

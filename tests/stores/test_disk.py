@@ -16,13 +16,14 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import Store
-from stores import trouble
-from stores.json_file import checkpoint, pace
+from stores.batch import Batch
+from stores.json_file import checkpoint
 from stores.json_file.history import HistoryFile
 from stores.json_file.journal import Journal
 from tests.memory_store import snapshot_of
+from tests.process.service import wait_until
 from tests.stores.child import V1_BYTES, v1_store
-from tests.stores.records import files, keep_in_journal, note, opened, put, server, told, until, write_the_file
+from tests.stores.records import files, keep_in_journal, note, opened, put, server, told, write_the_file
 
 LONG = "x" * 4_096
 
@@ -107,14 +108,13 @@ def test_a_read_only_disk_is_named_is_still_read_and_when_it_is_writable_again_t
 
 
 def test_a_version_1_file_on_a_full_disk_is_read_stays_and_is_migrated_when_there_is_room(
-    disk: Path, monkeypatch: pytest.MonkeyPatch
+    disk: Path,
 ) -> None:
-    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
     path = disk / "status.json"
     path.write_bytes(V1_BYTES)
     path.with_name("status.json.lock").touch()
     _fill(disk)
-    store = v1_store(path)
+    store = v1_store(path, costly=0)
     assert list(store.snapshot().records) == ["rsyslog-lab/rsyslog-lab"]
     with pytest.raises(Unavailable, match="No space left on device"):
         put(store, server("a/x"))
@@ -129,9 +129,8 @@ def test_a_file_that_cannot_be_written_holds_up_no_report_and_is_written_by_itse
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     """The journal has room still: the report is safe in it, acknowledged, and the log says what is the matter."""
-    monkeypatch.setattr(pace, "RETRY_SECONDS", 0.02)
     path = tmp_path / "status.json"
-    store = opened(path)
+    store = opened(path, retry=0.02)
     note(store, ("a/x", "synced"))
     content, is_full = path.read_bytes(), threading.Event()
     is_full.set()
@@ -143,9 +142,10 @@ def test_a_file_that_cannot_be_written_holds_up_no_report_and_is_written_by_itse
     for reader in (store, opened(path)):
         assert list(reader.snapshot().records) == ["a/x", "b/x"]
         assert told(reader) == [(1, "a/x", "created", "synced"), (2, "b/x", "created", "failed")]
-    until(lambda: files(path) == ["history", "journal", "lock"])  # what could not be put in place takes no room
+    # What could not be put in place takes no room.
+    wait_until(lambda: files(path) == ["history", "journal", "lock"], "nothing temporary is left")
     is_full.clear()
-    until(lambda: "b/x" in json.loads(path.read_bytes())["servers"])
+    wait_until(lambda: "b/x" in json.loads(path.read_bytes())["servers"], "the file is written")
     store.close()
     assert files(path) == ["history", "journal", "lock"]
     assert told(opened(path)) == [(1, "a/x", "created", "synced"), (2, "b/x", "created", "failed")]
@@ -163,7 +163,7 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, step: str, is_full: threading.Event
     original = getattr(where, name)
 
     def refused(*arguments: Any, **options: Any) -> Any:
-        is_commit = step == "announcement" and not arguments[1].file
+        is_commit = step == "announcement" and isinstance(arguments[1], Batch)
         if is_full.is_set() and not is_commit:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return original(*arguments, **options)
@@ -172,13 +172,10 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, step: str, is_full: threading.Event
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["in the file", "in the journal"])
-def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(
-    disk: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
-) -> None:
+def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(disk: Path, waits: bool) -> None:
     """Where it is full, in the journal, the history or the file, is left to chance; checks come in between."""
-    monkeypatch.setattr(pace, "RETRY_SECONDS", 0.001)
     path = disk / "status.json"
-    store, acknowledged, refused = opened(path), list[str](), 0
+    store, acknowledged, refused = opened(path, retry=0.001), list[str](), 0
     while refused < 3:
         if waits:
             keep_in_journal(store)

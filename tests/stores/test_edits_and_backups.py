@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from storage import Decision, Snapshot
-from stores.files import write_synced
-from stores.json_file import checkpoint
-from stores.json_file.store import JsonFileStore
+from stores.files import read_signed, write_synced
+from stores.json_file import checkpoint, replica
+from tests.process.service import wait_until
 from tests.stores.records import (
     agree,
     beside,
@@ -24,7 +24,6 @@ from tests.stores.records import (
     opened,
     server,
     told,
-    until,
     write_the_file,
 )
 
@@ -131,20 +130,24 @@ def test_an_edit_while_the_file_is_written_is_kept_also_when_a_reader_took_it_ov
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = opened(path)
-    assert isinstance(store, JsonFileStore)
     note(store, ("a/x", "synced"))
+
+    def counting(read: Path) -> Any:
+        reads.append(read)
+        return read_signed(read)
 
     def edited_meanwhile(*arguments: Any, **options: Any) -> Any:
         signature = write_synced(*arguments, **options)
         monkeypatch.undo()
         keep_in_journal(store)
         path.write_bytes(path.read_bytes().replace(b'"branch":""', b'"branch":"by hand"'))
+        monkeypatch.setattr(replica, "read_signed", counting)
         reader.start()
-        until(lambda: store._replica.is_foreign)
+        wait_until(lambda: bool(reads), "the reader has the file in its hands, and the memory")
         return signature
 
     reader = threading.Thread(target=lambda: shown.append(store.snapshot()), daemon=True)
-    shown = list[Snapshot]()
+    shown, reads = list[Snapshot](), list[Path]()
 
     monkeypatch.setattr(checkpoint, "write_synced", edited_meanwhile)
     note(store, ("b/x", "synced"))
@@ -210,15 +213,14 @@ ENDINGS = ("json", "journal", "history")
 @pytest.mark.parametrize("waits", [False, True], ids=["in the file", "in the journal"])
 @pytest.mark.parametrize("order", list(itertools.permutations(ENDINGS)), ids="-".join)
 def test_a_copy_made_in_any_order_while_commits_go_on_opens_and_tells_each_entry_once(
-    tmp_path: Path, order: tuple[str, ...], waits: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, order: tuple[str, ...], waits: bool
 ) -> None:
     """With the journal before the file and the history, it holds all that was acknowledged before the copy began."""
     for journal_bytes in (-1, 1_000_000):
-        monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", journal_bytes)
         source = tmp_path / f"source {journal_bytes}" / "status.json"
         copy = tmp_path / f"copy {journal_bytes}" / "status.json"
         copy.parent.mkdir()
-        store = opened(source)
+        store = opened(source, journal=journal_bytes)
         note(store, ("a/0", "synced"))
         if waits:
             keep_in_journal(store)

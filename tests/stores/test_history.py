@@ -10,10 +10,10 @@ import pytest
 from domain.errors import Unavailable
 from domain.history import Entry
 from storage import Span, Store
-from stores import files, open_store
+from stores import files
 from stores.json_file.verify import verify
-from stores.retention import DAY, Mark, MarkFile
-from tests.stores.records import entry, keep_in_journal, never_version_1, note, opened, put, server, told
+from stores.retention import DAY, Mark, MarkFile, Retention
+from tests.stores.records import entry, keep_in_journal, note, opened, put, server, told
 
 OLDEST = "2026-04-10T00:00:00Z"
 
@@ -39,7 +39,7 @@ def revisions(store: Store, *span: Any, newest_first: bool = False) -> list[int]
 def pruning(path: Path) -> Store:
     """A store whose next checkpoint takes out what is old: an earlier service called it old for a day."""
     MarkFile(path).write(Mark(OLDEST, DAY))
-    return open_store(path, never_version_1, lambda: OLDEST)
+    return opened(path, oldest=Retention(lambda: OLDEST, MarkFile(path)))
 
 
 def test_the_index_follows_a_file_that_grows_is_replaced_or_shrinks(path: Path) -> None:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ import pytest
 
 from domain.errors import Unavailable
 from stores.files import read_signed
-from stores.json_file import checkpoint, pace, replica
-from stores.json_file import store as json_file
+from stores.json_file import replica
 from stores.json_file.history import HistoryFile
-from tests.stores.records import agree, beside, files, in_file, keep_in_journal, note, opened, put, server, told, until
+from stores.lock import StoreLock
+from tests.process.service import wait_until
+from tests.stores.records import agree, beside, files, in_file, keep_in_journal, note, opened, put, server, told
 
 
 def test_what_is_in_the_journal_only_is_read_by_all_and_the_file_stays(path: Path) -> None:
@@ -31,11 +31,9 @@ def test_what_is_in_the_journal_only_is_read_by_all_and_the_file_stays(path: Pat
     assert list(in_file(path)) == ["b/x"]
 
 
-def test_the_file_is_written_by_itself_when_its_time_has_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_written_by_itself_when_its_time_has_come(path: Path) -> None:
     """And not with each commit, if that would take more of the time than its share."""
-    monkeypatch.setattr(pace, "SAVED_SECONDS", 0.0)
-    monkeypatch.setattr(pace, "CHECKPOINT_SHARE", 0.01)
-    store = opened(path)
+    store = opened(path, saved=0.0, share=0.01)
     put(store, server("a/x"))
     written = 0
     for number in range(20):
@@ -43,7 +41,7 @@ def test_the_file_is_written_by_itself_when_its_time_has_come(path: Path, monkey
         put(store, server(f"b/{number}"))
         written += path.stat().st_ino != inode
     assert written < 10
-    until(lambda: len(in_file(path)) == 21)
+    wait_until(lambda: len(in_file(path)) == 21, "the file holds all")
 
 
 def test_a_commit_costs_what_it_changes_and_not_the_fleet(path: Path) -> None:
@@ -55,11 +53,8 @@ def test_a_commit_costs_what_it_changes_and_not_the_fleet(path: Path) -> None:
     assert 500 < beside(path, "journal").stat().st_size - before < 2_000
 
 
-def test_a_long_journal_is_started_anew_and_whoever_follows_it_misses_nothing(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 5_000)
-    store, often, rarely = opened(path), opened(path), opened(path)
+def test_a_long_journal_is_started_anew_and_whoever_follows_it_misses_nothing(path: Path) -> None:
+    store, often, rarely = [opened(path, journal=5_000) for _ in range(3)]
     sizes, loads = set[bool](), list[int]()
     for number in range(30):
         note(store if number % 3 else often, (f"a/{number:02}", "synced"))
@@ -75,8 +70,7 @@ def test_a_long_journal_is_started_anew_and_whoever_follows_it_misses_nothing(
 
 def test_who_follows_the_journal_reads_the_file_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints of ours are announced, also where the journal is started anew."""
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 3_000)
-    store, other, reads = opened(path), opened(path), list[Path]()
+    store, other, reads = opened(path, journal=3_000), opened(path, journal=3_000), list[Path]()
     put(store, server("a/x"))
     other.snapshot()
 
@@ -155,31 +149,22 @@ def test_closing_a_store_that_nobody_used_touches_nothing(path: Path) -> None:
 
 
 def test_a_late_checkpoint_that_cannot_get_the_lock_is_tried_again(
-    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pace, "RETRY_SECONDS", 0.01)
-    store, tries = opened(path), list[int]()
+    store, late = opened(path), opened(path, saved=0.0, retry=0.01, lock=0.0)
+    keep_in_journal(store)
     note(store, ("a/x", "synced"))
-    assert isinstance(store, json_file.JsonFileStore)
-    store._schedule.pace.next = time.monotonic() + 0.05
-    held = store._lock.held
-
-    def lock_later() -> Any:
-        tries.append(1)
-        if len(tries) < 3:
-            raise Unavailable("The lock is another's.")
-        return held()
-
-    monkeypatch.setattr(store._lock, "held", lock_later)
-    note(store, ("b/x", "synced"))
-    until(lambda: list(in_file(path)) == ["a/x", "b/x"])
-    assert len(tries) == 3
-    assert caplog.text.count("The lock is another's. What was reported is safe in its journal.") == 1
+    sentence = "is locked by another process for over 0 seconds. What was reported is safe in its journal."
+    with StoreLock(path, beside(path, "lock")).held():
+        late.snapshot()  # whoever reads owes the file a checkpoint
+        wait_until(lambda: late.notice() != "", "it has failed")
+        wait_until(lambda: sentence in caplog.text, "it is said")
+    wait_until(lambda: list(in_file(path)) == ["a/x"], "the file is written")
+    assert caplog.text.count(sentence) == 1
 
 
-def test_heartbeats_let_no_file_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 3_000)
-    store, sizes = opened(path), set[int]()
+def test_heartbeats_let_no_file_grow(path: Path) -> None:
+    store, sizes = opened(path, journal=3_000), set[int]()
     note(store, ("a/x", "synced"))
     before = path.stat().st_size, beside(path, "history").stat().st_size
     for _ in range(100):

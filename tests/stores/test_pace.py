@@ -1,27 +1,20 @@
 """When the file is written: what a checkpoint costs is paid for, also where it failed."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.errors import Unavailable
-from stores.json_file import checkpoint, pace, schedule
-from stores.json_file.pace import Pace
+from stores.json_file import checkpoint
+from stores.json_file.pace import Credit, Pace
 from tests.stores.records import beside, in_file, note, opened, write_the_file
 
 FULL = Unavailable("The store status.json cannot be written: No space left on device.")
 
 
-@pytest.fixture(autouse=True)
-def _as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "CHECKPOINT_SHARE", 0.05)
-    monkeypatch.setattr(pace, "SAVED_SECONDS", 2.0)
-
-
 def test_a_failure_is_tried_again_later_and_later_and_a_success_begins_anew() -> None:
-    credit = Pace(clock=lambda: 1_000.0)
+    credit = Credit(Pace(clock=lambda: 1_000.0))
     waits = []
     for _ in range(8):
         credit.next = 0.0
@@ -37,15 +30,13 @@ def test_a_failure_is_tried_again_later_and_later_and_a_success_begins_anew() ->
 
 
 def test_a_failure_costs_as_much_as_a_success() -> None:
-    failed, made = Pace(clock=lambda: 1_000.0), Pace(clock=lambda: 1_000.0)
+    failed, made = (Credit(Pace(clock=lambda: 1_000.0)) for _ in range(2))
     failed.failed(1.0, FULL)
     assert failed.seconds_left(0.0) == made.seconds_left(1.0) == 18
 
 
 def test_reports_do_not_try_what_failed_each_time_and_it_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "CHECKPOINT_SHARE", math.inf)  # only what failed makes anybody wait
-    monkeypatch.setattr(pace, "RETRY_SECONDS", 100.0)
-    store, tried = opened(path), list[int]()
+    store, tried = opened(path, retry=100.0), list[int]()  # only what failed makes anybody wait
     note(store, ("a/x", "synced"))
     assert (store.notice(), store.behind_seconds()) == ("", 0)
 
@@ -70,10 +61,7 @@ def test_reports_do_not_try_what_failed_each_time_and_it_is_said(path: Path, mon
 def test_a_journal_has_a_bound_at_which_reports_are_refused_until_the_file_can_be_written(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "CHECKPOINT_SHARE", math.inf)
-    monkeypatch.setattr(pace, "RETRY_SECONDS", 100.0)
-    monkeypatch.setattr(schedule, "MOST_JOURNAL_BYTES", 2**20)
-    store, acknowledged = opened(path), ["a/0"]
+    store, acknowledged = opened(path, retry=100.0, most_journal=2**20), ["a/0"]
     note(store, ("a/0", "synced"))
     with monkeypatch.context() as full:
         full.setattr(checkpoint, "write_synced", no_room)

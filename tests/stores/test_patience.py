@@ -10,12 +10,12 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import Store
-from stores import lock, patience
 from stores.json_file import checkpoint, journal
 from stores.json_file import store as json_file
 from stores.json_file.replica import Replica
+from tests.process.service import wait_until
 from tests.stores.child import HOLDER, waiting_for_a_line
-from tests.stores.records import agree, at_once, in_file, keep_in_journal, note, opened, put, server, told, until
+from tests.stores.records import agree, at_once, in_file, keep_in_journal, note, opened, pace_of, put, server, told
 
 FOR_EVER = 100_000.0
 
@@ -39,12 +39,11 @@ def standing_still(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> It
 
 
 @pytest.fixture
-def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(path: Path) -> Store:
     """A store of one server; nobody waits long from here on."""
-    store = opened(path)
+    store = opened(path, look=0.1, lock=0.1)
     note(store, ("a/x", "synced"))
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(json_file, "LOOK_SECONDS", 0.1)
+    pace_of(store).patience = 0.1
     return store
 
 
@@ -55,13 +54,13 @@ def assert_refused(words: str, *uses: Callable[[], object]) -> None:
 
 
 def test_a_lock_that_is_not_given_back_is_waited_for_by_one_and_the_next_hears_of_it_at_once(
-    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    path: Path, store: Store
 ) -> None:
     """Nothing that was refused is stored when the lock is free again."""
     words = r"The store status\.json is locked by another process for over "
     with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
-        assert_refused(words, lambda: note(store, ("b/x", "synced")))
-        monkeypatch.setattr(patience, "PATIENCE_SECONDS", FOR_EVER)  # of these, if they waited
+        assert_refused(words, *[lambda: note(store, ("b/x", "synced"))] * 2)  # the second is surely the later one
+        pace_of(store).patience = FOR_EVER  # of these, if they waited
         refused = [
             lambda key=f"c/{number}": assert_refused(words, lambda: note(store, (key, "synced"))) for number in range(9)
         ]
@@ -69,14 +68,11 @@ def test_a_lock_that_is_not_given_back_is_waited_for_by_one_and_the_next_hears_o
         assert list(store.snapshot().records) == ["a/x"]
         assert store.age() == 0, "readers take no lock"
         holder.kill()
-    until(lambda: stored(store, "d/x"))
+    wait_until(lambda: stored(store, "d/x"), "reports are taken again")
     assert agree(path, store) == ["a/x", "d/x"]
 
 
-def test_a_service_that_stops_waits_for_no_lock_for_ever(
-    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lock, "LOCK_SECONDS", 0.1)
+def test_a_service_that_stops_waits_for_no_lock_for_ever(path: Path, store: Store) -> None:
     with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
         assert_refused("is locked by another process", lambda: note(store, ("b/x", "synced")))
         keep_in_journal(store)
@@ -84,7 +80,7 @@ def test_a_service_that_stops_waits_for_no_lock_for_ever(
         for _ in range(2):
             assert_refused("is locked by another process", lambda: store.restore({}, [], 9))
         holder.kill()
-    until(lambda: stored(store, "d/x"))
+    wait_until(lambda: stored(store, "d/x"), "reports are taken again")
 
 
 @pytest.mark.parametrize("call", ["write_all", "fdatasync"])
@@ -94,8 +90,8 @@ def test_a_disk_that_stands_still_is_said_in_time_and_readings_go_on_from_memory
     words = r"The disk of the store status\.json stands still for over "
     where: Any = journal if call == "write_all" else journal.os  # type: ignore[attr-defined]  # as it imports it
     with standing_still(monkeypatch, where, call):
-        assert_refused(words, lambda: note(store, ("b/x", "synced")))
-        monkeypatch.setattr(patience, "PATIENCE_SECONDS", FOR_EVER)
+        assert_refused(words, *[lambda: note(store, ("b/x", "synced"))] * 2)
+        pace_of(store).patience = FOR_EVER
         assert_refused(words, lambda: note(store, ("c/x", "synced")), lambda: put(store, server("c/y")))
         shown = ["a/x"] if call == "write_all" else ["a/x", "b/x"]  # it stands in the journal, where others read it
         for _ in range(2):
@@ -106,7 +102,7 @@ def test_a_disk_that_stands_still_is_said_in_time_and_readings_go_on_from_memory
         assert (store.age() > 0) is (call == "write_all")
         if call == "write_all":
             assert_refused(words, store.check, lambda: store.check(writes=False))
-    until(lambda: stored(store, "d/x"))
+    wait_until(lambda: stored(store, "d/x"), "reports are taken again")
     store.check()
     assert store.age() == 0
     assert agree(path, store) == ["a/x", "b/x", "d/x"], "what was under way came to its end, and nothing else"
@@ -121,21 +117,22 @@ def stored(store: Store, key: str) -> bool:
 def test_a_report_that_is_safe_in_the_journal_is_answered_though_its_file_is_still_written(
     path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 2.0)  # for the journal alone
+    pace_of(store).patience = 2.0  # for the journal alone
     with standing_still(monkeypatch, checkpoint, "write_synced"):
         note(store, ("b/x", "synced"))
         assert list(in_file(path)) == ["a/x"]
         assert list(opened(path).snapshot().records) == ["a/x", "b/x"]
-    until(lambda: list(in_file(path)) == ["a/x", "b/x"])
+    wait_until(lambda: list(in_file(path)) == ["a/x", "b/x"], "the file is written")
 
 
 def test_many_checks_at_once_share_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with standing_still(monkeypatch, json_file, "write_synced") as calls:
         at_once(*[lambda: assert_refused("stands still", store.check)] * 8)
-        monkeypatch.setattr(patience, "PATIENCE_SECONDS", FOR_EVER)
+        assert_refused("stands still", store.check)
+        pace_of(store).patience = FOR_EVER
         assert_refused("stands still", store.check)
         assert len(calls) == 1
-    until(lambda: is_ready(store))
+    wait_until(lambda: is_ready(store), "it is ready again")
 
 
 def is_ready(store: Store) -> bool:
@@ -146,7 +143,7 @@ def is_ready(store: Store) -> bool:
 
 
 def test_a_store_that_was_never_read_says_so(path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = opened(path)
+    other = opened(path, patience=0.1)
     with standing_still(monkeypatch, Replica, "catch_up"):
         reader = threading.Thread(target=lambda: other.get("a/x"))
         reader.start()

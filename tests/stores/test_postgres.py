@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from storage import Changes, Decision, Store
 from stores import open_store
-from stores.postgres import history, replica
+from stores.postgres.pages import Pages
 from stores.postgres.schema import MIGRATIONS
 from stores.postgres.store import PostgresStore
 from stores.queue import Change, CommitQueue, Take
@@ -55,16 +55,17 @@ def test_a_transaction_that_stays_open_makes_no_replica_read_anything_twice(data
         assert reader.snapshot().records is records
 
 
-def test_a_replica_that_is_far_behind_reads_all_in_pages(stores: list[Store], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica, "MOST_CHANGED", 3)
-    monkeypatch.setattr(replica, "PAGE", 2)
-    one, reader, late = stores
-    for count_changed in (2, 3, 4, 9):
-        put(one, *(server(f"a/{count_changed}-{number}") for number in range(count_changed)))
-        remove(one, "a/2-0")
-        assert reader.snapshot() == one.snapshot()
-    assert late.snapshot() == one.snapshot()
-    assert len(late.snapshot().records) == 2 + 3 + 4 + 9 - 1
+def test_a_replica_that_is_far_behind_reads_all_in_pages(database: str) -> None:
+    with contextlib.ExitStack() as resources:
+        one, reader, late = [
+            resources.enter_context(contextlib.closing(opened(database, most_changed=3, loaded=2))) for _ in range(3)
+        ]
+        for count_changed in (2, 3, 4, 9):
+            put(one, *(server(f"a/{count_changed}-{number}") for number in range(count_changed)))
+            remove(one, "a/2-0")
+            assert reader.snapshot() == one.snapshot()
+        assert late.snapshot() == one.snapshot()
+        assert len(late.snapshot().records) == 2 + 3 + 4 + 9 - 1
 
 
 def test_changes_of_different_servers_do_not_wait_for_each_other(stores: list[Store]) -> None:
@@ -169,12 +170,9 @@ def test_commits_are_on_disk_also_where_the_database_is_set_to_promise_less(data
 
 
 @pytest.mark.parametrize("page", [1, 10_000])
-def test_old_entries_go_but_the_last_of_each_server_that_is_there(
-    database: str, monkeypatch: pytest.MonkeyPatch, page: int
-) -> None:
-    monkeypatch.setattr(history, "PRUNED_AT_ONCE", page)
+def test_old_entries_go_but_the_last_of_each_server_that_is_there(database: str, page: int) -> None:
     passes = itertools.count(0, DAY)  # a day with each commit
-    store = PostgresStore(database, lambda: oldest[0], monotonic=passes.__next__)
+    store = PostgresStore(database, oldest=lambda: oldest[0], monotonic=passes.__next__, pages=Pages(pruned=page))
     oldest = [""]
     with contextlib.closing(store):
         put(store, server("a/x"), server("c/x"))
@@ -224,7 +222,7 @@ def test_changes_that_name_many_servers_share_a_commit_only_up_to_a_limit() -> N
         if not commits:  # until all others wait
             for _ in range(5):
                 come.acquire()
-            while len(queue._waiting) < 6:
+            while len(queue) < 6:
                 os.sched_yield()
         batch: list[Change] = list(take())
         commits.append([len(change.keys) for change in batch])
@@ -235,7 +233,7 @@ def test_changes_that_name_many_servers_share_a_commit_only_up_to_a_limit() -> N
             queue.submit(["a"] * number, lambda _before, _revision: Decision({}))
 
     def late(number: int) -> None:
-        while not queue._waiting:
+        while not queue:
             os.sched_yield()
         come.release()
         submit(number)

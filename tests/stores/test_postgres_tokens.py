@@ -4,7 +4,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -14,6 +13,7 @@ from domain.errors import NotFound, Unavailable
 from domain.tokens import Token
 from storage import TokenStore
 from stores import open_tokens
+from stores.postgres.tokens import PostgresTokens
 from tests.stores.records import token
 
 Open = Callable[[], TokenStore]
@@ -26,21 +26,21 @@ def open_one(database: str) -> Iterator[Open]:
         yield lambda: resources.enter_context(contextlib.closing(open_tokens(SecretStr(database))))
 
 
-def test_each_process_sees_a_change_that_returned_half_a_second_later(
-    open_one: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_process_sees_a_change_that_returned_half_a_second_later(database: str) -> None:
     now = [100.0]
-    monkeypatch.setattr("stores.postgres.tokens.time", SimpleNamespace(monotonic=lambda: now[0]))
-    one, other = open_one(), open_one()
-    assert other.keyring().tokens == {}
-    one.change(lambda _tokens: {"b": token("b"), "a": token("a")})
-    assert one.keyring().tokens.keys() == {"a", "b"}
-    now[0] += 0.5
-    assert other.keyring().tokens.keys() == {"a", "b"}
-    assert one.keyring().tokens.keys() == {"a", "b"}
-    other.change(lambda _tokens: {})
-    now[0] += 0.5
-    assert one.keyring().tokens == {}
+    with contextlib.ExitStack() as resources:
+        one, other = [
+            resources.enter_context(contextlib.closing(PostgresTokens(database, lambda: now[0]))) for _ in range(2)
+        ]
+        assert other.keyring().tokens == {}
+        one.change(lambda _tokens: {"b": token("b"), "a": token("a")})
+        assert one.keyring().tokens.keys() == {"a", "b"}
+        now[0] += 0.5
+        assert other.keyring().tokens.keys() == {"a", "b"}
+        assert one.keyring().tokens.keys() == {"a", "b"}
+        other.change(lambda _tokens: {})
+        now[0] += 0.5
+        assert one.keyring().tokens == {}
 
 
 def test_the_key_is_made_once_and_stays(open_one: Open) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import Decision
-from stores.json_file import checkpoint, pace
-from tests.stores.child import PREPARED, V1_BYTES, WORK, assert_steps, set_limits, v1_store
+from tests.stores.child import PREPARED, V1_BYTES, WORK, assert_steps, v1_store
 from tests.stores.records import at_once, files, keep_in_journal, note, opened, put, server
 from tests.stores.watched_disk import Disk
 
@@ -20,12 +19,6 @@ from tests.stores.watched_disk import Disk
 def path(tmp_path: Path) -> Path:
     (tmp_path / "disk").mkdir()
     return tmp_path / "disk" / "status.json"
-
-
-@pytest.fixture(autouse=True)
-def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put back what a work sets."""
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 1_000_000)
 
 
 COMMIT = ["sync journal"]
@@ -51,7 +44,6 @@ NEW_JOURNAL = ["sync new journal", "replace new journal journal", "sync folder"]
 def test_each_answer_comes_after_the_calls_that_make_it_last_in_their_order(
     path: Path, monkeypatch: pytest.MonkeyPatch, work: str, calls: list[str]
 ) -> None:
-    set_limits(work)
     WORK[work].prepared(path)
     disk = Disk(path, monkeypatch)
     WORK[work].done(path, disk.acknowledge)
@@ -74,7 +66,6 @@ def test_a_checkpoint_is_announced_before_it_is_made(path: Path, monkeypatch: py
 def test_after_a_power_cut_at_any_call_all_that_was_acknowledged_is_there_once(
     path: Path, monkeypatch: pytest.MonkeyPatch, work: str, prepared: int
 ) -> None:
-    set_limits(work)
     WORK[work].prepared(path)
     with monkeypatch.context() as watched:
         disk = Disk(path, watched)
@@ -108,12 +99,11 @@ def test_whichever_call_fails_what_is_acknowledged_stays_and_the_rest_never_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, is_lasting: bool
 ) -> None:
     """A disk that answers one call with an error, or all of a time; other processes read all along."""
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", -1 if work == "in the file" else 1_000_000)
-    monkeypatch.setattr(pace, "RETRY_SECONDS", 100.0)
+    bounds: Any = {"journal": -1 if work == "in the file" else 1_000_000, "retry": 100.0}
     failed = 0
     for number in itertools.count():
         path = tmp_path / str(number) / "status.json"
-        store, other = opened(path), opened(path)
+        store, other = opened(path, **bounds), opened(path, **bounds)
         note(store, ("a/0", "synced"))
         other.snapshot()
         if work == "in the journal":

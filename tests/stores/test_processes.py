@@ -9,10 +9,9 @@ import pytest
 
 from domain.errors import Unavailable
 from storage import Changes, Decision, Store
-from stores import patience
-from stores.json_file import checkpoint
+from tests.process.service import wait_until
 from tests.stores.child import HOLDER, waiting_for_a_line
-from tests.stores.records import at_once, count, counted, keep_in_journal, opened, put, server, until
+from tests.stores.records import at_once, count, counted, keep_in_journal, opened, pace_of, put, server
 
 
 def _go(process: subprocess.Popen[str]) -> None:
@@ -23,11 +22,10 @@ def _go(process: subprocess.Popen[str]) -> None:
 @pytest.mark.parametrize("journal_bytes", [-1, 1_000_000], ids=["a journal anew each time", "one journal"])
 @pytest.mark.parametrize("waits", [False, True], ids=["in the file", "in the journal"])
 def test_processes_that_change_at_once_lose_no_update_and_each_others_records_neither(
-    path: Path, monkeypatch: pytest.MonkeyPatch, journal_bytes: int, waits: bool
+    path: Path, journal_bytes: int, waits: bool
 ) -> None:
     """Two others count, and two threads of ours."""
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", journal_bytes)
-    child, store = ("-m", "tests.stores.child", "count", str(path), "100"), opened(path)
+    child, store = ("-m", "tests.stores.child", "count", str(path), "100"), opened(path, journal=journal_bytes)
     if waits:
         keep_in_journal(store)
     with waiting_for_a_line(*child, "a/shared", "a/1") as one, waiting_for_a_line(*child, "a/shared", "a/2") as two:
@@ -43,12 +41,10 @@ def test_processes_that_change_at_once_lose_no_update_and_each_others_records_ne
         assert reader.snapshot().revision == 800
 
 
-def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(path: Path) -> None:
     store = opened(path)
     put(store, server("a/x"))
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    pace_of(store).patience = 0.1
     content = path.read_bytes()
     with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
         for use in (lambda: put(store, server("b/x")), store.check):
@@ -59,7 +55,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(
         assert store.get("b/x") is None
         assert path.read_bytes() == content
         _go(holder)
-    until(lambda: _is_put(store))  # whoever waited may not have seen yet that it is free
+    wait_until(lambda: _is_put(store), "whoever waited has seen that it is free")
     assert store.snapshot().revision == 2
 
 

@@ -11,7 +11,6 @@ import pytest
 from domain.errors import Unavailable
 from domain.times import epoch, time_text
 from storage import Store
-from stores import open_store, trouble
 from stores.json_file.verify import verify
 from tests.stores.records import (
     NOW,
@@ -20,7 +19,6 @@ from tests.stores.records import (
     beside,
     in_file,
     keep_in_journal,
-    never_version_1,
     note,
     opened,
     server,
@@ -143,7 +141,7 @@ def test_a_group_that_is_renamed_leaves_no_ghost(store: Store, path: Path) -> No
 def test_a_first_start_with_a_file_and_no_history_tells_of_each_server(path: Path) -> None:
     servers = {key: server(key, status="failed") for key in ("a/x", "b/y")}
     path.write_bytes(orjson.dumps({"version": "2.0", "servers": servers}))
-    stores = [open_store(path, never_version_1, clock=lambda: epoch(LATER)) for _ in range(3)]
+    stores = [opened(path, clock=lambda: epoch(LATER)) for _ in range(3)]
     at_once(*[lambda store=store: store.begin() for store in stores])
     assert of_file(stores[0]) == [("a/x", "created", None, "failed"), ("b/y", "created", None, "failed")]
     assert {one["time"] for one in stores[0].events()} == {LATER}
@@ -161,7 +159,7 @@ def test_a_reading_has_it_on_disk_before_it_is_answered(store: Store, path: Path
 
 def test_a_server_that_comes_again_by_a_file_comes_after_it_went(path: Path) -> None:
     """Also where the clock stands a little behind."""
-    store = open_store(path, never_version_1, clock=lambda: epoch(NOW) - 50)
+    store = opened(path, clock=lambda: epoch(NOW) - 50)
     note(store, ("a/x", "synced"), ("a/y", "synced"))
     shutil.copyfile(path, backup := path.with_name("backup"))
     note(store, ("a/x", None), ("a/y", "failed"))
@@ -182,10 +180,9 @@ def test_many_processes_that_find_it_at_once_tell_it_once(path: Path) -> None:
 
 
 def test_a_file_that_came_and_cannot_be_written_is_shown_said_once_and_told_later(
-    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(trouble, "COSTLY_SECONDS", 0)
-    store = opened(path)
+    store = opened(path, costly=0)
     note(store, ("a/x", "synced"))
     edit(path, lambda servers: servers["a/x"].update(status="failed"))
     content = path.read_bytes()

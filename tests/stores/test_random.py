@@ -17,11 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from domain.server import STATUSES
 from storage import Changes, Decision, Store
-from stores.json_file import checkpoint
 from tests.memory_store import MemoryStore
 from tests.postgres import fresh_schema
 from tests.process.warm import Program
-from tests.stores.records import ROOT, keep_in_journal, note, opened, write_the_file
+from tests.stores.records import ROOT, keep_in_journal, note, opened, pace_of, write_the_file
 
 KEYS = ("a/x", "a/y", "a-b/x", "b/x")
 _changes = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.sampled_from(STATUSES)), min_size=1, max_size=4)
@@ -44,6 +43,7 @@ class Stores(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.bounds = dict[str, Any]()
         self._resources = ExitStack()
         self._place = self._resources.enter_context(self._fresh_place())
         self._ask("open", str(self._place))
@@ -57,7 +57,7 @@ class Stores(RuleBasedStateMachine):
 
     def _opened(self) -> Store:
         """A store of the place; one that was left open is closed in the end."""
-        store = opened(self._place)
+        store = opened(self._place, **self.bounds)
         self._resources.callback(store.close)
         return store
 
@@ -139,7 +139,9 @@ class FileStores(Stores):
     @rule(length=st.sampled_from([-1, 1_000, 1_000_000]))
     def start_the_journal_anew_sooner_or_later(self, length: int) -> None:
         """From now on, in this process."""
-        checkpoint.JOURNAL_BYTES = length
+        self.bounds["journal"] = length
+        for store in self._stores:
+            pace_of(store).journal = length
 
     @rule(order=st.permutations(["", ".journal", ".history"]))
     def restore_from_a_copy(self, order: list[str]) -> None:
@@ -166,9 +168,8 @@ class DatabaseStores(Stores):
 
 
 @pytest.fixture
-def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def other(tmp_path: Path) -> Iterator[None]:
     """Another process, which opens what it is told to."""
-    monkeypatch.setattr(checkpoint, "JOURNAL_BYTES", 1_000_000)
     pipe = subprocess.PIPE
     child = [sys.executable, "-m", "tests.stores.child", "obey", str(tmp_path / "status.json")]
     with Program(child, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:

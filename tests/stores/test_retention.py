@@ -10,10 +10,9 @@ from domain.freshness import Moment
 from domain.history import change_entry
 from domain.times import epoch, time_text
 from storage import Changes, Decision, Store
-from stores.json_file.store import JsonFileStore
 from stores.postgres.store import PostgresStore
 from stores.retention import MarkFile, Retention
-from tests.stores.records import NOW, beside, never_version_1, server
+from tests.stores.records import NOW, beside, opened, server
 
 HOUR, DAY = 3_600, 86_400
 KEPT_DAYS = 90
@@ -60,12 +59,12 @@ def start(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Itera
 
 
 def database_store(url: str, world: World) -> Store:
-    return PostgresStore(url, world.oldest, clock=world.clock, monotonic=world.monotonic())
+    return PostgresStore(url, oldest=world.oldest, clock=world.clock, monotonic=world.monotonic())
 
 
 def file_store(path: Path, world: World) -> Store:
     retention = Retention(world.oldest, MarkFile(path), world.monotonic())
-    return JsonFileStore(path, never_version_1, retention, clock=world.clock)
+    return opened(path, clock=world.clock, oldest=retention)
 
 
 def report(store: Store, world: World, status: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from domain.errors import Unavailable
 from stores import open_store, open_tokens
 from stores.json_file.verify import verify
-from tests.stores.records import keep_in_journal, never_version_1, note, put, server
+from tests.stores.records import keep_in_journal, never_version_1, note, opened, put, server
 from tests.torture.rounds import Figures
 
 ODD: tuple[Any, ...] = (
@@ -22,7 +22,7 @@ ODD: tuple[Any, ...] = (
 def prepared(folder: Path) -> Path:
     """A store of three servers, some of them in the file and some in the journal, with a history and a token."""
     path = folder / "status.json"
-    store = open_store(path, never_version_1)
+    store = opened(path)
     put(store, server("a/x"), server("b/x"))
     note(store, ("a/x", "failed"))
     keep_in_journal(store)

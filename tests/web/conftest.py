@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 
-from stores.json_file import pace
+import stores
+from stores.json_file.pace import Pace
+from stores.json_file.store import JsonFileStore
 from tests.web.api import Api
 
 
@@ -35,7 +38,7 @@ def _rules_and_templates_are_compiled_once(tmp_path_factory: pytest.TempPathFact
 def _the_file_shows_a_report_at_once() -> Iterator[None]:
     """On a busy machine too, where it would wait for its turn."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pace, "CHECKPOINT_SHARE", math.inf)
+        patch.setattr(stores, "JsonFileStore", partial(JsonFileStore, pace=Pace(share=math.inf)))
         yield
 
 

@@ -5,32 +5,24 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, TypeVar, cast
 
-PATIENCE_SECONDS = 4.0  # of whoever waits, from when he came: a request is answered within five
+from stores.json_file.pace import Pace
 
-
-def end_of(since: float) -> float:
-    """When the patience of somebody is over who came then, by the monotonic clock."""
-    return since + PATIENCE_SECONDS
-
-
-def how_long() -> float:
-    """The seconds that anybody waits."""
-    return PATIENCE_SECONDS
+Given = TypeVar("Given")
 
 
 class Late(Exception):
     """The time is up, and the work goes on."""
 
 
-class _Job:
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._work: Callable[[], Any] | None = work
-        self.ends = end_of(time.monotonic())
+class _Job(Generic[Given]):
+    def __init__(self, work: Callable[[], Given], ends: float) -> None:
+        self._work: Callable[[], Given] | None = work
+        self.ends = ends
         self._at_work = threading.Lock()
         self._at_work.acquire()
-        self._value: Any = None
+        self._value: Given | None = None
         self._error: BaseException | None = None
 
     @property
@@ -54,31 +46,32 @@ class _Job:
             raise Late
         self._at_work.release()  # for whoever waits too
 
-    def outcome(self, ends: float) -> Any:
+    def outcome(self, ends: float) -> Given:
         self.wait(ends)
         if self._error:
             raise self._error
-        return self._value
+        return cast(Given, self._value)
 
     def forget(self) -> None:
         """Let go of what it gave: the records before and after a commit."""
         self._value = None
 
 
-class Aside:
+class Aside(Generic[Given]):
     """A thread that does one piece of work after the other. Times are those of the monotonic clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._lock = threading.Lock()
-        self._jobs = queue.SimpleQueue[_Job]()
-        self._last: _Job | None = None
+        self._jobs = queue.SimpleQueue[_Job[Given]]()
+        self._last: _Job[Given] | None = None
 
     @property
     def ends(self) -> float:
         """When that is overdue which it does now."""
         return self._last.ends if self._last and not self._last.is_done else math.inf
 
-    def do(self, work: Callable[[], Any], ends: float) -> Any:
+    def do(self, work: Callable[[], Given], ends: float) -> Given:
         """What the work gives or raises. Raises Late where it has not ended in time, and at once where what was begun
         before is overdue: nobody queues up before what stands still. One caller at a time."""
         if self._last and self._last.is_overdue:
@@ -91,7 +84,7 @@ class Aside:
         finally:
             job.forget()
 
-    def share(self, work: Callable[[], Any], ends: float) -> Any:
+    def share(self, work: Callable[[], Given], ends: float) -> Given:
         """The same for any number of callers: whoever comes while it is done gets the same outcome."""
         with self._lock:
             job = self._begin(work) if self._last is None or self._last.is_done else self._last
@@ -99,10 +92,10 @@ class Aside:
             raise Late
         return job.outcome(ends)
 
-    def _begin(self, work: Callable[[], Any]) -> _Job:
+    def _begin(self, work: Callable[[], Given]) -> _Job[Given]:
         if self._last is None:  # not before: a service forks
             threading.Thread(target=self._work_on, daemon=True).start()
-        self._last = _Job(work)
+        self._last = _Job(work, time.monotonic() + self._pace.patience)
         self._jobs.put(self._last)
         return self._last
 
