@@ -11,6 +11,7 @@ from domain.freshness import Moment, computed
 from domain.server import CHOICES, NONE, Server
 from domain.times import has_lost_plus, read_when, time_text
 from domain.tokens import ANYBODY, Rights
+from domain.words import one_of
 
 TEXT_FILTERS = (
     "server_group", "server_type", "environment", "host", "status", "pipeline_status", "drift_status",
@@ -156,11 +157,6 @@ def unknown_choices(texts: Mapping[str, Wanted], choices: Mapping[str, Sequence[
         for name, wanted in texts.items()
         if name in choices and not wanted.parts <= {*choices[name]}
     }
-
-
-def one_of(words: Sequence[str]) -> str:
-    """`a, b or c`."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def no_time(values: list[str]) -> str:

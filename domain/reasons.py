@@ -6,11 +6,11 @@ from typing import Literal
 
 from domain.freshness import Moment
 from domain.server import Server
+from domain.words import length_text, plural
 
 Kind = Literal["failed", "out_of_sync", "unknown", "stale"]
 
 _WORST: tuple[Kind, ...] = ("failed", "out_of_sync", "unknown", "stale")
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,6 @@ def reasons(server: Server, moment: Moment) -> list[Reason]:
 def severity(found: Sequence[Reason]) -> tuple[int, int]:
     """What sorts the worst server first: by its worst reason, then by how many it has."""
     return (_WORST.index(found[0].kind), -len(found)) if found else (len(_WORST), 0)
-
-
-def plural(number: int, noun: str) -> str:
-    """A number and its noun: `1 file`, `2 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def length_text(seconds: int) -> str:
-    """A length in the largest unit that divides it: `5 minutes`, `2 hours`."""
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-    return plural(seconds // size, unit)
 
 
 def _expected(server: Server, moment: Moment) -> str:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from domain.freshness import Moment, computed
-from domain.reasons import length_text, plural, reasons, severity
+from domain.reasons import reasons, severity
 from domain.server import STATUSES
 from domain.times import epoch
 from tests.stores.records import NOW, server
@@ -80,9 +80,3 @@ def test_the_worst_server_sorts_first() -> None:
     ]
     worst_first = sorted(fleet, key=lambda one: severity(reasons(one, MOMENT)))
     assert worst_first == fleet[::-1]
-
-
-def test_numbers_and_lengths_read_as_words() -> None:
-    assert [plural(number, "file") for number in (0, 1, 2, 1_000)] == ["0 files", "1 file", "2 files", "1,000 files"]
-    lengths = [length_text(seconds) for seconds in (1, 90, 300, 7_200, 86_400, 172_800)]
-    assert lengths == ["1 second", "90 seconds", "5 minutes", "2 hours", "1 day", "2 days"]

@@ -2,8 +2,8 @@
 
 from flask import Response, render_template, request
 
-from domain.reasons import length_text, plural
 from domain.verdict import KINDS, WORDS
+from domain.words import length_text, plural
 from web.base.answers import Ready, reading
 from web.base.links import linker
 
