@@ -18,8 +18,7 @@ from pydantic import (
     ValidationInfo,
 )
 
-from domain.report import MAX_TEXT
-from domain.server import NAME_PATTERN
+from domain.texts import MAX_TEXT, NAME_PATTERN
 
 PREFIX = "STATUS_"
 SECRET = {"admin_token"}  # what no message repeats

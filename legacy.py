@@ -16,19 +16,18 @@ from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
 from domain.freshness import Moment
-from domain.report import MAX_TEXT, Report, Text, printable, without_doubles
+from domain.report import Report, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
-    NAME_PATTERN,
     STATUSES,
     LegacyPost,
-    Name,
     Server,
     Status,
     Time,
 )
 from domain.strict_json import parse_json
+from domain.texts import MAX_TEXT, NAME_PATTERN, Name, Text, printable
 from domain.times import read_time, time_text
 from operations.servers import take_reports
 from storage import Store

@@ -1,6 +1,5 @@
 """A request body -> a Report, or Invalid with every problem (API.md, sections 2 and 7)."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
@@ -24,49 +23,17 @@ from typing_extensions import TypedDict
 
 from domain.errors import Invalid
 from domain.history import Source
-from domain.server import (
-    DESCRIPTIVE,
-    FIELDS,
-    MAX_FILE_NAME,
-    MAX_FILES,
-    NAME_PATTERN,
-    Name,
-    Status,
-    Validation,
-    server_key,
-)
-from domain.strict_json import MAX_SHOWN, parse_json
+from domain.server import DESCRIPTIVE, FIELDS, MAX_FILE_NAME, MAX_FILES, Status, Validation, server_key
+from domain.strict_json import MAX_SHOWN, parse_json, whole
+from domain.texts import NAME_PATTERN, TEXT_PATTERN, URL_PATTERN, Message, Name, Text, Url, printable
 from domain.times import NO_EPOCH, WHEN_FORMS, read_when, time_text
 from domain.typos import meant
 
 MAX_REPORTS = 1_000
-MAX_MESSAGE = 4_096
-KEPT_END = 3_072  # of a longer message: what went wrong stands at its end
-MAX_TEXT = 1_024
 MAX_IGNORED = 100
 
 _KNOWN = frozenset((*FIELDS, "observed", "agent"))
-
-
-# Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
-_CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_TEXT_PATTERN = rf"^[^{_CONTROL}]*$"
-_CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}]")
 _AGENT_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
-_URL_PATTERN = r"^(https?://[^\s\x00-\x20\x7f-\x9f]+)?$"
-
-
-def printable(text: str) -> str:
-    """The text with each control character but tab, LF and CR replaced: a coloured log, or a strange file name, is no
-    reason to lose a report."""
-    return _CONTROL_CHARACTERS.sub("\ufffd", text)
-
-
-def cut(message: str) -> str:
-    """A message of at most 4,096 characters, start and end of it: a pipeline never fails for a long log."""
-    if len(message) <= MAX_MESSAGE:
-        return message
-    return message[: MAX_MESSAGE - KEPT_END - 1] + "…" + message[-KEPT_END:]
 
 
 def without_doubles(files: Iterable[str]) -> list[str]:
@@ -81,11 +48,6 @@ def _few_files(files: list[str]) -> list[str]:
     return files
 
 
-def whole(number: Any) -> Any:
-    """A number as it is meant: JSON has one kind of number: 300.0 is 300."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
 def _time(given: object, info: ValidationInfo[dict[str, int]]) -> str:
     seconds = read_when(given, info.context["now"])
     if seconds is None:
@@ -96,9 +58,6 @@ def _time(given: object, info: ValidationInfo[dict[str, int]]) -> str:
     return time_text(int(seconds))
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_TEXT_PATTERN)]
-Message = Annotated[str, AfterValidator(cut), AfterValidator(printable)]
-Url = Annotated[str, Field(max_length=MAX_TEXT, pattern=_URL_PATTERN, description="An http or https address.")]
 FileName = Annotated[str, Field(max_length=MAX_FILE_NAME), AfterValidator(printable)]
 Files = Annotated[
     list[FileName], AfterValidator(_few_files), Field(description="At most 1,000 names; doubles are dropped.")
@@ -279,9 +238,9 @@ _SENTENCES = {
 }
 _PATTERN_SENTENCES = {
     NAME_PATTERN: "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit",
-    _TEXT_PATTERN: "holds a control character; only tabs and line ends are fine",
+    TEXT_PATTERN: "holds a control character; only tabs and line ends are fine",
     _AGENT_PATTERN: "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
-    _URL_PATTERN: "must be an http or https address",
+    URL_PATTERN: "must be an http or https address",
 }
 
 

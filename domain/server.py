@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from domain.texts import Name
 from domain.times import epoch
 
 Status = Literal["synced", "out_of_sync", "failed", "unknown"]
@@ -16,7 +17,6 @@ Validation = Literal["passed", "failed", "skipped", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(STATUSES)}
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$"
 TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
@@ -30,7 +30,6 @@ def _that_was(time: str) -> str:
     return time
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
 Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 

@@ -8,7 +8,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from domain.freshness import Moment, computed
-from domain.server import NONE, Name, Server, Status, Time
+from domain.server import NONE, Server, Status, Time
+from domain.texts import Name
 
 WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")
 

@@ -22,7 +22,8 @@ from domain.query import (
     wanted_words,
     whole_number,
 )
-from domain.server import STATUS_CODES, Name, Status, Time, Validation, server_key
+from domain.server import STATUS_CODES, Status, Time, Validation, server_key
+from domain.texts import Name
 from domain.times import epoch, read_length, time_text
 
 ENTRY_FILTERS = (

@@ -22,9 +22,9 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from domain.errors import Forbidden, Invalid
-from domain.report import whole
 from domain.server import Time
-from domain.strict_json import parse_json
+from domain.strict_json import parse_json, whole
+from domain.texts import Label
 from domain.times import read_length
 
 Shape = TypeVar("Shape")
@@ -35,9 +35,6 @@ VERSION = "1"
 MAX_GROUPS = 100
 MAX_SECONDS = 9_999 * 86_400
 
-# Printable: neither a control character, nor a line end, nor what turns the direction of the text that follows.
-_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-_LABEL_PATTERN = rf"^[^\s{_UNSEEN}][^{_UNSEEN}]*$"
 _LENGTH_PATTERN = "^[1-9][0-9]{0,3}[smhd]$"
 _GLOB_PATTERN = r"^[A-Za-z0-9*?][A-Za-z0-9._:*?-]{0,252}$"
 
@@ -92,7 +89,7 @@ _Length = Annotated[
 class NewToken(TypedDict):
     """The token that somebody wants; null counts as left out."""
 
-    label: Annotated[str, Field(pattern=_LABEL_PATTERN, max_length=100)]
+    label: Label
     scopes: Scopes
     groups: NotRequired[Annotated[Groups | None, Field(description="Left out: all.")]]
     expires_in: NotRequired[Annotated[_Length | None, Field(description="Seconds or a length. Left out: never.")]]

@@ -16,7 +16,8 @@ from domain.history import ENTRY_CHOICES
 from domain.query import AGES, FIELD, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
 from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
-from domain.server import CHOICES, NAME_PATTERN, Record
+from domain.server import CHOICES, Record
+from domain.texts import NAME_PATTERN
 from domain.timeline import ENTRY_FILTERS, WINDOW
 from domain.times import WHEN_FORMS, epoch
 from domain.tokens import Scope
