@@ -1,13 +1,14 @@
 """The server record and its vocabulary (API.md, section 1)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, cast, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from domain.filters import choices
 from domain.texts import Name
 from domain.times import epoch
 
@@ -18,7 +19,6 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(STATUSES)}
 
 TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
-NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
 MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
@@ -90,18 +90,6 @@ class Server(Record):
     legacy: NotRequired[LegacyPost]
     agents: NotRequired[list[Sighting]]  # of a short time, the last one at the end
     take_turns: NotRequired[bool]  # whether they do, as only machines that share a name would
-
-
-def choices(record: type) -> dict[str, tuple[str, ...]]:
-    """The values of each field of a record that has a fixed list of them, `none` for null."""
-    return {name: words for name, kind in get_type_hints(record).items() if (words := _choices(kind))}
-
-
-def _choices(kind: Any) -> tuple[str, ...]:
-    if get_origin(kind) is Literal:
-        return get_args(kind)
-    words = tuple(word for part in get_args(kind) for word in _choices(part))
-    return (*words, NONE) if words and type(None) in get_args(kind) else words
 
 
 FIELDS: tuple[str, ...] = tuple(Record.__annotations__)

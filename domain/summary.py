@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from domain.filters import NONE
 from domain.freshness import Moment, computed
-from domain.server import NONE, Server, Status, Time
+from domain.server import Server, Status, Time
 from domain.texts import Name
 
 WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")

@@ -8,9 +8,7 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from domain.freshness import Moment
-from domain.history import ENTRY_CHOICES, Entry, Event, Source, entry_key
-from domain.query import (
+from domain.filters import (
     MAX_LIMIT,
     Wanted,
     asks,
@@ -22,6 +20,8 @@ from domain.query import (
     wanted_words,
     whole_number,
 )
+from domain.freshness import Moment
+from domain.history import ENTRY_CHOICES, Entry, Event, Source, entry_key
 from domain.server import STATUS_CODES, Status, Time, Validation, server_key
 from domain.texts import Name
 from domain.times import epoch, read_length, time_text

@@ -11,8 +11,8 @@ from flask import Flask, Response, current_app, g, request
 
 from config import Settings
 from domain.errors import Forbidden, TooMany, Unauthorized, Unavailable
+from domain.filters import wanted_words
 from domain.freshness import Moment
-from domain.query import wanted_words
 from domain.report import Report
 from domain.tokens import ANYBODY, Rights
 from operations.access import NOT_VALID, Access

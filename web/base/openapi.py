@@ -11,9 +11,10 @@ from typing_extensions import TypedDict
 from werkzeug.routing import Rule
 
 from config import VERSION
+from domain.filters import MAX_LIMIT, NO_FILTER
 from domain.freshness import Computed, Moment
 from domain.history import ENTRY_CHOICES
-from domain.query import AGES, FIELD, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
+from domain.query import AGES, FIELD, FLAG_FILTERS, TEXT_FILTERS
 from domain.report import RUN_DEFAULTS, Report
 from domain.rules import apply
 from domain.server import CHOICES, Record

@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from config import Settings
 from domain.errors import Forbidden, NotFound, StatusError
+from domain.filters import MAX_LIMIT
 from domain.freshness import Moment, computed, holds_until
-from domain.query import FILTERS, MAX_LIMIT
+from domain.query import FILTERS
 from domain.reasons import reasons, severity
 from domain.rules import notice
 from domain.server import STATUSES, Server
