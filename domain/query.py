@@ -5,22 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.filters import (
-    MAX_LIMIT,
-    Wanted,
-    asks,
-    bound,
-    gathered,
-    no_time,
-    refuse,
-    unknown_choices,
-    wanted_words,
-    whole_number,
-)
+from domain.filters import Parameters, Wanted
 from domain.freshness import Moment, computed
 from domain.server import CHOICES, Server
 from domain.tokens import ANYBODY, Rights
-from domain.words import one_of
 
 TEXT_FILTERS = (
     "server_group", "server_type", "environment", "host", "status", "pipeline_status", "drift_status",
@@ -37,8 +25,6 @@ AGES = {
 FILTERS = (*TEXT_FILTERS, *FLAG_FILTERS, *AGES)
 PAGE = ("limit", "offset")
 FIELD = "field"
-
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +73,17 @@ class Query:
 
 
 def read_query(parameters: Iterable[tuple[str, str]], now: float, *, pages: bool, needs_field: bool = False) -> Query:
-    """The query of a URL's parameters. Raises Invalid naming every bad one: a typo must not return everything."""
-    given = gathered(parameters)
-    allowed = FILTERS + (PAGE if pages else ()) + ((FIELD,) if needs_field else ())
-    problems = {name: "is no parameter here" for name in given if name not in allowed}
-    wanted = {name: words for name in given.keys() & FILTERS if (words := wanted_words(given[name])) is not None}
-    texts = {name: words for name, words in wanted.items() if name in TEXT_FILTERS}
-    flags = {name: frozenset(map(_FLAGS.get, words)) for name, words in wanted.items() if name in FLAG_FILTERS}
-    ages = {name: bound(given[name], now, is_lower=AGES[name][1]) for name in AGES if asks(given.get(name, []))}
-    numbers = {name: whole_number(given[name]) for name in given.keys() & allowed if name in PAGE}
-    field = given.get(FIELD, [])
-    problems |= {name: "must be true, false, 1 or 0" for name, values in flags.items() if None in values}
-    problems |= unknown_choices(texts, CHOICES)
-    problems |= {name: no_time(given[name]) for name, time in ages.items() if not time}
-    problems |= _impossible(ages)
-    if numbers.get("limit", 1) not in range(1, MAX_LIMIT + 1):
-        problems["limit"] = f"must be from 1 to {MAX_LIMIT:,}"
-    if numbers.get("offset", 0) < 0:
-        problems["offset"] = "must be a whole number from 0"
-    if needs_field and (len(field) != 1 or field[0] not in TEXT_FILTERS):
-        problems[FIELD] = f"must be {one_of(TEXT_FILTERS)}"
-    refuse(problems, allowed)
-    return Query(texts, flags, ages, numbers.get("limit"), numbers.get("offset", 0), field[0] if needs_field else "")
+    """The query of a URL's parameters. Raises Invalid naming every bad one."""
+    given = Parameters(parameters, FILTERS + (PAGE if pages else ()) + ((FIELD,) if needs_field else ()))
+    flags = given.flags(FLAG_FILTERS)
+    texts = given.words(TEXT_FILTERS, CHOICES)
+    ages = given.bounds({name: is_lower for name, (_, is_lower) in AGES.items()}, now)
+    given.problems |= _impossible(ages)
+    query = Query(
+        texts, flags, ages, given.limit(), given.offset(), given.choice(FIELD, TEXT_FILTERS) if needs_field else ""
+    )
+    given.check()
+    return query
 
 
 def _impossible(ages: Mapping[str, str]) -> dict[str, str]:
