@@ -18,6 +18,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from domain.checked import stored_problems
 from domain.texts import MAX_TEXT, NAME_PATTERN
 
 PREFIX = "STATUS_"
@@ -141,9 +142,9 @@ class Settings(BaseModel):
             return cls.model_validate({name: text for name, text in given.items() if text})
         except ValidationError as error:
             problems = [
-                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_shown(given[name]))}: {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False)
-                for name in [str(problem["loc"][0])]
+                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_shown(given[name]))}: {message}"
+                for place, message in stored_problems(error)
+                for name in [place.split(".")[0]]
             ]
             raise ConfigError("The settings cannot be used:\n  " + "\n  ".join(problems)) from None
 

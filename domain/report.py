@@ -21,11 +21,12 @@ from pydantic_core import PydanticCustomError
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from domain.checked import bad_fields
 from domain.errors import Invalid
 from domain.history import Source
 from domain.server import DESCRIPTIVE, FIELDS, MAX_FILE_NAME, MAX_FILES, Status, Validation, server_key
 from domain.strict_json import MAX_SHOWN, parse_json, whole
-from domain.texts import NAME_PATTERN, TEXT_PATTERN, URL_PATTERN, Message, Name, Text, Url, printable
+from domain.texts import Message, Name, Text, Url, printable
 from domain.times import NO_EPOCH, WHEN_FORMS, read_when, time_text
 from domain.typos import meant
 
@@ -180,7 +181,7 @@ def read_reports(source: Literal["pipeline", "cron"], body: bytes, now: int) -> 
         try:
             reports.append(read({name: given for name, given in element.items() if given is not None}, now))
         except ValidationError as error:
-            problems.update({prefix + field: sentence for field, sentence in _sentences(error)})
+            problems.update({prefix + field: sentence for field, sentence in bad_fields(error, _SENTENCES)})
     if problems:
         raise Invalid(_headline(problems), problems)
     if len(ignored) > MAX_IGNORED:
@@ -227,30 +228,8 @@ def _headline(problems: Mapping[str, str]) -> str:
 
 
 _SENTENCES = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "string_too_long": "holds at most {max_length:,} characters",
-    "literal_error": "must be one of {expected}",
-    "list_type": "must be a list of strings",
     "int_type": "must be a whole number of seconds",
     "greater_than_equal": "must be from 1 to 31,536,000 seconds, or 0 to take back what was sent",
     "less_than_equal": "must be from 1 to 31,536,000 seconds, or 0 to take back what was sent",
-}
-_PATTERN_SENTENCES = {
-    NAME_PATTERN: "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit",
-    TEXT_PATTERN: "holds a control character; only tabs and line ends are fine",
     _AGENT_PATTERN: "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
-    URL_PATTERN: "must be an http or https address",
 }
-
-
-def _sentences(error: ValidationError) -> Iterable[tuple[str, str]]:
-    """Each bad field with what is wrong, in our words: an operator reads them, not a Python programmer."""
-    for problem in error.errors(include_url=False, include_input=False):
-        field, *entry = problem["loc"]
-        context = problem.get("ctx", {})
-        if problem["type"] == "string_pattern_mismatch":
-            sentence = _PATTERN_SENTENCES[context["pattern"]]
-        else:
-            sentence = _SENTENCES.get(problem["type"], problem["msg"]).format(**context)
-        yield str(field), f"entry {entry[0]} {sentence}" if entry else sentence

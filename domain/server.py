@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from domain.checked import stored_problems
 from domain.filters import choices
 from domain.texts import Name
 from domain.times import epoch
@@ -148,9 +149,8 @@ def restore_servers(stored: dict[str, Any]) -> dict[str, Server]:
         try:
             server = _STORED.validate_python(completed(stored.pop(key)))
         except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(str(part) for part in problem["loc"]) or "its top"
-            raise ValueError(f"the record {key!r} is wrong at {field}: {problem['msg']}") from None
+            place, message = next(stored_problems(error))
+            raise ValueError(f"the record {key!r} is wrong at {place or 'its top'}: {message}") from None
         if key != server_key(server["server_group"], server["host"]):
             raise ValueError(f"the record {key!r} holds the names of another server")
         servers[key] = server

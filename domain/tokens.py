@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NotRequired, TypeVar, get_args
+from typing import Annotated, Any, Literal, NotRequired, get_args
 
 import orjson
 from pydantic import (
@@ -21,13 +21,13 @@ from pydantic import (
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.errors import Forbidden, Invalid
+from domain.checked import checked, read_object, stored_problems
+from domain.errors import Forbidden
 from domain.server import Time
-from domain.strict_json import parse_json, whole
+from domain.strict_json import whole
 from domain.texts import Label
 from domain.times import read_length
 
-Shape = TypeVar("Shape")
 Scope = Literal["read", "pipeline", "cron", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -109,6 +109,7 @@ _SENTENCES = {
     "groups": f"must be a list of 1 to {MAX_GROUPS} group names or globs such as rsyslog-*; left out, all are meant",
     "expires_in": "must be whole seconds or a length such as 12h or 90d, at most 9999d",
 }
+_SENTENCES["extra_forbidden"] = f"is no field here; there are {', '.join(_SENTENCES)}"
 _NEW: TypeAdapter[NewToken] = TypeAdapter(NewToken)
 _NARROWING: TypeAdapter[Narrowing] = TypeAdapter(Narrowing)
 _STORED: TypeAdapter[dict[str, Token]] = TypeAdapter(dict[str, Token])
@@ -185,8 +186,8 @@ def read_keyring(content: bytes) -> Keyring:
     try:
         tokens = _STORED.validate_python(members.get("tokens"))
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, problem['loc'])) or 'tokens'}: {problem['msg']}") from None
+        place, message = next(stored_problems(error))
+        raise ValueError(f"{place or 'tokens'}: {message}") from None
     if wrong := [id_ for id_, token in tokens.items() if token["id"] != id_]:
         raise ValueError(f"the token {wrong[0]!r} holds the id of another")
     return Keyring(tokens, members["key"])
@@ -194,17 +195,17 @@ def read_keyring(content: bytes) -> Keyring:
 
 def read_new_token(body: bytes) -> NewToken:
     """The token that a JSON body wants. Raises Invalid naming every bad field."""
-    return new_token(_object(body))
+    return new_token(read_object(body))
 
 
 def new_token(given: Mapping[str, Any]) -> NewToken:
     """The token that is wanted. Raises Invalid naming every bad field."""
-    return _checked(_NEW, given)
+    return checked(_NEW, given, _SENTENCES)
 
 
 def read_narrowing(body: bytes) -> Narrowing:
     """What a JSON body wants a short-lived token to be limited to; nothing for none. Raises Invalid."""
-    return _checked(_NARROWING, _object(body) if body else {})
+    return checked(_NARROWING, read_object(body) if body else {}, _SENTENCES)
 
 
 def token_row(token: Token) -> TokenRow:
@@ -219,27 +220,6 @@ def token_row(token: Token) -> TokenRow:
         "last_used": token["last_used"],
         "created_by": token["created_by"],
     }
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    value = parse_json(body)
-    if not isinstance(value, dict):
-        raise Invalid("The body must be one JSON object.")
-    return value
-
-
-def _checked(adapter: TypeAdapter[Shape], given: Mapping[str, Any]) -> Shape:
-    try:
-        return adapter.validate_python(given)
-    except ValidationError as error:
-        problems = dict(map(_problem, error.errors(include_url=False, include_input=False)))
-    raise Invalid("; ".join(f"{name[:80]} {sentence}" for name, sentence in problems.items()) + ".", problems)
-
-
-def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
-    name = str(problem["loc"][0])
-    special = {"missing": "is required", "extra_forbidden": f"is no field here; there are {', '.join(_SENTENCES)}"}
-    return name, special.get(problem["type"]) or _SENTENCES[name]
 
 
 @lru_cache(maxsize=1_024)
