@@ -33,8 +33,8 @@ from operations.servers import take_reports
 from storage import Store
 from web.base.answers import json_response
 from web.base.bodies import read_body, turn
+from web.base.describe import Description, describes
 from web.base.guard import Guard
-from web.base.openapi import Description, describes
 
 Clock = Callable[[], float]
 

@@ -6,8 +6,9 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from web.base.answers import Ready, json_bytes, reading
+from web.base.describe import Description, describes
 from web.base.guard import Guard
-from web.base.openapi import Description, describes, document
+from web.base.openapi import document
 from web.base.page import PAGE_MEDIA, page, page_response
 
 

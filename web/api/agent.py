@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from domain.errors import NotFound
 from web.base.answers import Ready, reading
-from web.base.openapi import Description, describes
+from web.base.describe import Description, describes
 
 _FILE = {"application/zip": "#!/usr/bin/env python3 …"}
 

@@ -10,7 +10,8 @@ from domain.query import Query
 from operations.servers import find, show
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
-from web.base.openapi import MOMENT, SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 
 _EVERY_SERVER = Query({}, {}, {})
 _STATUSES = (200, 304, 404, 503)

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from storage import Store
 from web.base.answers import json_response
-from web.base.openapi import Description, describes
+from web.base.describe import Description, describes
 
 
 class Health(TypedDict):

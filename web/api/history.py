@@ -24,7 +24,8 @@ from domain.timeline import (
 from operations.history import HistoryReading, events, history, history_summary, server_history
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
-from web.base.openapi import SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import SERVER
 
 _STATUSES = (200, 304, 400, 503)
 _ENTRY = cast(Entry, change_entry(None, SERVER, "pipeline"))

@@ -15,9 +15,9 @@ from domain.tokens import Narrowing, Rights, read_narrowing
 from operations.access import LOGIN_SECONDS, Access
 from web.base.answers import private_json
 from web.base.bodies import FORM, read_body, read_json_body
+from web.base.describe import Description, describes
 from web.base.errors import STATUS
 from web.base.guard import SESSION, Guard
-from web.base.openapi import Description, describes
 from web.base.origin import need_own_page
 from web.base.page import PAGE_MEDIA, page, page_response
 

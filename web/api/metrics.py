@@ -13,8 +13,9 @@ from domain.freshness import Computed, Moment, computed
 from domain.server import STATUSES, Server
 from domain.times import epoch
 from storage import Store
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 from web.base.measured import Measured, head
-from web.base.openapi import MOMENT, SERVER, Description, describes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GZIP = 31  # what zlib calls it: its largest window, and 16 for the frame

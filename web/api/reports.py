@@ -15,8 +15,9 @@ from operations.servers import take_reports
 from storage import Store
 from web.base.answers import FullRecord, full, json_response
 from web.base.bodies import read_report_body, turn
+from web.base.describe import Description, describes
+from web.base.examples import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE
 from web.base.guard import Guard
-from web.base.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
 
 MAX_NAMED = 50
 MAX_NAME = 80

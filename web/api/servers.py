@@ -9,7 +9,9 @@ from domain.query import FILTERS, PAGE, read_query
 from operations.servers import delete, find, show
 from storage import Store
 from web.base.answers import FullRecord, Kept, Ready, Rows, full, json_bytes, reading
-from web.base.openapi import ROW_EXAMPLE, SERVER_EXAMPLE, Description, Row, describes
+from web.base.describe import Description, describes
+from web.base.examples import ROW_EXAMPLE, SERVER_EXAMPLE
+from web.base.openapi import Row
 
 _READ = (200, 304, 400, 503)
 

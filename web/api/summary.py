@@ -11,7 +11,8 @@ from domain.summary import Group, Summary, group_rows, summarize
 from operations.servers import find
 from storage import Store
 from web.base.answers import Kept, Ready, json_bytes, reading
-from web.base.openapi import MOMENT, SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 
 _STATUSES = (200, 304, 400, 503)
 

@@ -10,7 +10,8 @@ from domain.tokens import NewToken, TokenRow, read_new_token
 from operations.access import Access
 from web.base.answers import private_json
 from web.base.bodies import read_json_body
-from web.base.openapi import SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import SERVER
 
 
 class MadeToken(TokenRow):

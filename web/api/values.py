@@ -10,7 +10,8 @@ from domain.summary import Value, value_rows
 from operations.servers import find
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
-from web.base.openapi import SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import SERVER
 
 
 def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:

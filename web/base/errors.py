@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from domain import errors
 from web.base.answers import json_response
 from web.base.bodies import FORM
+from web.base.describe import description_of
 from web.base.links import given_but, linker
-from web.base.openapi import description_of
 from web.base.page import error_response, is_for_eyes, page
 
 STATUS = {

@@ -16,7 +16,7 @@ from domain.freshness import Moment
 from domain.report import Report
 from domain.tokens import ANYBODY, Rights
 from operations.access import NOT_VALID, Access
-from web.base.openapi import Description, description_of
+from web.base.describe import Description, description_of
 from web.base.origin import need_own_page
 from web.base.page import is_for_eyes
 

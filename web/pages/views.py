@@ -24,10 +24,10 @@ from operations.history import server_history
 from operations.servers import show
 from storage import Store
 from web.base.answers import Kept, Ready, json_response
+from web.base.describe import Description, describes
 from web.base.errors import of_the_product
 from web.base.index import ABOUT, About
 from web.base.links import linker
-from web.base.openapi import Description, describes
 from web.base.page import PAGE_MEDIA, is_for_eyes, page, page_response
 from web.pages.selection import STATES, Selection
 
