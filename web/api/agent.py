@@ -24,6 +24,7 @@ def routes(file: Path) -> Blueprint:
             media=_FILE,
             statuses=(200, 304, 404),
             scope=None,
+            groups="none",
         )
     )
     def fetch_agent() -> Response:

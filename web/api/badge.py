@@ -33,22 +33,64 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         return badge(host, [show(store, server_group, host)], now())
 
     @blueprint.get("/badge/<server_group>.svg")
-    @describes(Description("The worst state of a group as a picture", None, None, media=_PICTURE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The worst state of a group as a picture",
+            None,
+            None,
+            media=_PICTURE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def draw_group_badge(server_group: str) -> Response:
         return _picture(of_group(server_group))
 
     @blueprint.get("/badge/<server_group>.json")
-    @describes(Description("The same for a shields.io endpoint badge", Badge, _EXAMPLE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The same for a shields.io endpoint badge",
+            Badge,
+            _EXAMPLE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def show_group_badge(server_group: str) -> Response:
         return reading(Ready(json_bytes(of_group(server_group))))
 
     @blueprint.get("/badge/<server_group>/<host>.svg")
-    @describes(Description("The state of a server as a picture", None, None, media=_PICTURE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The state of a server as a picture",
+            None,
+            None,
+            media=_PICTURE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def draw_server_badge(server_group: str, host: str) -> Response:
         return _picture(of_server(server_group, host))
 
     @blueprint.get("/badge/<server_group>/<host>.json")
-    @describes(Description("The same for a shields.io endpoint badge", Badge, _EXAMPLE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The same for a shields.io endpoint badge",
+            Badge,
+            _EXAMPLE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def show_server_badge(server_group: str, host: str) -> Response:
         return reading(Ready(json_bytes(of_server(server_group, host))))
 

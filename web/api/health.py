@@ -25,12 +25,16 @@ def routes(store: Store) -> Blueprint:
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/health")
-    @describes(Description("Whether the process answers", Health, _OK, scope=None))
+    @describes(Description("Whether the process answers", Health, _OK, scope=None, groups="none"))
     def health() -> Response:
         return json_response(_OK)
 
     @blueprint.get("/ready")
-    @describes(Description("Whether the store can be read and written", Health, _OK, statuses=(200, 503), scope=None))
+    @describes(
+        Description(
+            "Whether the store can be read and written", Health, _OK, statuses=(200, 503), scope=None, groups="none"
+        )
+    )
     def ready() -> Response:
         store.check()
         notice = store.notice()

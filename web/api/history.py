@@ -46,6 +46,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [history_row(_ENTRY)],
             parameters=HISTORY_PARAMETERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_history() -> Response:
@@ -62,6 +64,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [full_history_row(_ENTRY)],
             parameters=HISTORY_PARAMETERS,
             statuses=(*_STATUSES, 404),
+            scope="read",
+            groups="path",
         )
     )
     def list_server_history(server_group: str, host: str) -> Response:
@@ -78,6 +82,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [_COUNTS],
             parameters=SUMMARY_PARAMETERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def summarize_history() -> Response:
@@ -92,6 +98,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [annotation(_ENTRY)],
             parameters=HISTORY_PARAMETERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_events() -> Response:

@@ -63,6 +63,9 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
             None,
             None,
             media={"text/plain": b"".join(_fleet([SERVER], MOMENT)).decode()},
+            scope="read",
+            groups="none",
+            door="metrics",
         )
     )
     def show_metrics() -> Response:

@@ -40,6 +40,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             summarize([SERVER], MOMENT),
             parameters=FILTERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def show_summary() -> Response:
@@ -53,6 +55,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             group_rows([SERVER], MOMENT),
             parameters=FILTERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_groups() -> Response:

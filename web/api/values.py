@@ -26,6 +26,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             value_rows([SERVER], "environment"),
             parameters=(FIELD, *FILTERS),
             statuses=(200, 304, 400, 503),
+            scope="read",
+            groups="filters",
         )
     )
     def list_values() -> Response:

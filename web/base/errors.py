@@ -90,7 +90,7 @@ def _is_seen_by_a_person() -> bool:
     if not is_for_eyes():
         return False
     endpoint = request.endpoint or _endpoint_of_another_method()
-    description = description_of(current_app.view_functions[endpoint]) if endpoint else None
+    description = description_of(endpoint)
     if description is None:
         return True
     return "text/html" in description.media or (description.form is not None and request.mimetype == FORM)

@@ -97,12 +97,12 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def document(app: Flask, needs: Callable[[str, str], bool]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the routes of an app; `needs` tells by blueprint and scope which ask for a token."""
+def document(app: Flask, needs: Callable[[Description], bool]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the routes of an app; `needs` tells which ask for a token."""
     routes = [
         (rule, rule_description)
         for rule in app.url_map.iter_rules()
-        if (rule_description := description_of(app.view_functions[rule.endpoint]))
+        if (rule_description := description_of(rule.endpoint))
     ]
     models = [model for _, route in routes for model in (route.answer, route.body, route.form) if model is not None]
     references, definitions = TypeAdapter.json_schemas(
@@ -119,9 +119,7 @@ def document(app: Flask, needs: Callable[[str, str], bool]) -> dict[str, Any]:
             path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
             path[method.lower()] = _operation(rule, route, schemas)
             if route.scope:
-                path[method.lower()]["security"] = _security(
-                    route.scope, needs(rule.endpoint.split(".")[0], route.scope)
-                )
+                path[method.lower()]["security"] = _security(route.scope, needs(route))
     return {
         "openapi": "3.1.0",
         "info": {

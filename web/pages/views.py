@@ -83,6 +83,8 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
             ABOUT,
             parameters=FILTERS,
             statuses=(200, 304, 400, 503),
+            scope="read",
+            groups="filters",
             media=PAGE_MEDIA,
         )
     )
@@ -102,6 +104,8 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
             None,
             parameters=FILTERS,
             statuses=(200, 304, 400, 503),
+            scope="read",
+            groups="filters",
             media=PAGE_MEDIA,
         )
     )
@@ -116,6 +120,8 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
             None,
             parameters=FILTERS,
             statuses=(200, 304, 400, 404, 503),
+            scope="read",
+            groups="path",
             media=PAGE_MEDIA,
         )
     )
