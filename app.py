@@ -78,7 +78,7 @@ def create_app(
         app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask has no other way
     errors.register(app)
     headers.register(app)
-    age.register(app, store)
+    age.register(app, store.age)
     bodies.register(app)
     origin.register(app, settings)
     guard.register(app)

@@ -16,6 +16,7 @@ from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
 from domain.freshness import Moment
+from domain.query import EVERY_SERVER
 from domain.report import Report, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
@@ -29,7 +30,7 @@ from domain.server import (
 from domain.strict_json import parse_json
 from domain.texts import MAX_TEXT, NAME_PATTERN, Name, Text, printable
 from domain.times import read_time, time_text
-from operations.servers import take_reports
+from operations.servers import find, take_reports
 from storage import Store
 from web.base.answers import json_response
 from web.base.bodies import read_body, turn
@@ -130,7 +131,8 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
         )
     )
     def get_legacy_status() -> Response:
-        server = chosen(store.snapshot().records.values(), request.args.get("server"), request.args.get("repo"))
+        servers = find(store, now(), EVERY_SERVER).servers.values()
+        server = chosen(servers, request.args.get("server"), request.args.get("repo"))
         return json_response(v1_shape(server) if server else NOTHING)
 
     return blueprint

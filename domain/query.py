@@ -72,6 +72,9 @@ class Query:
         return dict(list(servers.items())[self.offset : end])
 
 
+EVERY_SERVER = Query({}, {}, {})
+
+
 def read_query(parameters: Iterable[tuple[str, str]], now: float, *, pages: bool, needs_field: bool = False) -> Query:
     """The query of a URL's parameters. Raises Invalid naming every bad one."""
     given = Parameters(parameters, FILTERS + (PAGE if pages else ()) + ((FIELD,) if needs_field else ()))

@@ -31,6 +31,7 @@ PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertool
     "orjson", "pydantic", "pydantic_core", "typing_extensions",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
+TYPES_FOR_WEB = {"storage.Records", "storage.Store"}
 OPENING = {"open_store", "open_tokens", "site_of"}
 WIRING = {"Settings", "open_store", "open_tokens", "create_app", "JsonFileStore", "TokenFile", "from_environment"}
 
@@ -101,6 +102,19 @@ def test_what_web_shows_to_programs_and_to_people_know_the_plumbing_and_not_each
         files = list((ROOT / "web" / room).glob("*.py"))
         assert files
         assert not [(path.name, name) for path in files for name in paths(tree(path)) if name.startswith(others)]
+
+
+def test_web_asks_operations_and_hands_the_store_on_only() -> None:
+    files = [ROOT / "legacy.py", *(ROOT / "web").rglob("*.py")]
+    assert len(files) > 20
+    for path in files:
+        asked = [node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute) and is_store(node.value)]
+        assert not asked, (path.name, asked)
+        assert {name for name in paths(tree(path)) if name.startswith("storage")} <= TYPES_FOR_WEB, path.name
+
+
+def is_store(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).split(".")[-1].strip("_") == "store"
 
 
 @pytest.mark.parametrize("name", ["agent", "domain", "operations", "stores", "web", "web/api", "web/base", "web/pages"])

@@ -6,14 +6,13 @@ from flask import Blueprint, Response, render_template
 
 from domain.badge import Badge, badge
 from domain.freshness import Moment
-from domain.query import Query
+from domain.query import EVERY_SERVER
 from operations.servers import find, show
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
 from web.base.describe import Description, describes
 from web.base.examples import MOMENT, SERVER
 
-_EVERY_SERVER = Query({}, {}, {})
 _STATUSES = (200, 304, 404, 503)
 _EXAMPLE = badge("rsyslog-prod", [SERVER], MOMENT)
 _PICTURE = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'}
@@ -26,7 +25,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
 
     def of_group(server_group: str) -> Badge:
         moment = now()
-        servers = find(store, moment, _EVERY_SERVER, server_group).servers
+        servers = find(store, moment, EVERY_SERVER, server_group).servers
         return badge(server_group, servers.values(), moment)
 
     def of_server(server_group: str, host: str) -> Badge:

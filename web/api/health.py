@@ -5,6 +5,7 @@ from typing import NotRequired
 from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
+from operations import service
 from storage import Store
 from web.base.answers import json_response
 from web.base.describe import Description, describes
@@ -36,8 +37,7 @@ def routes(store: Store) -> Blueprint:
         )
     )
     def ready() -> Response:
-        store.check()
-        notice = store.notice()
+        notice = service.ready(store)
         return json_response({**_OK, "notice": notice} if notice else _OK)
 
     return blueprint
