@@ -1,8 +1,8 @@
 """Why a server is a problem, in the words that a person reads (API.md, sections 1 and 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from domain.freshness import Moment
 from domain.server import Server
@@ -10,7 +10,7 @@ from domain.words import length_text, plural
 
 Kind = Literal["failed", "out_of_sync", "unknown", "stale"]
 
-_WORST: tuple[Kind, ...] = ("failed", "out_of_sync", "unknown", "stale")
+_WORST: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,10 @@ def reasons(server: Server, moment: Moment) -> list[Reason]:
     return found
 
 
-def severity(found: Sequence[Reason]) -> tuple[int, int]:
-    """What sorts the worst server first: by its worst reason, then by how many it has."""
-    return (_WORST.index(found[0].kind), -len(found)) if found else (len(_WORST), 0)
+def problems(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Sequence[Reason]]]:
+    """The servers with a problem and why, the worst first: by the worst reason, then by how many there are."""
+    found = [(server, why) for server in servers if (why := reasons(server, moment))]
+    return sorted(found, key=lambda one: (_WORST.index(one[1][0].kind), -len(one[1])))
 
 
 def _expected(server: Server, moment: Moment) -> str:

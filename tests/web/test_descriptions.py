@@ -61,7 +61,7 @@ def test_each_source_of_reports_is_counted_by_one_route(app: Flask) -> None:
 def test_no_view_or_blueprint_is_known_by_its_name(app: Flask) -> None:
     views = {rule.endpoint for rule in app.url_map.iter_rules()} - {"static"}
     prefixes = {f"{name}." for name in app.blueprints}
-    for path in (ROOT / "legacy.py", ROOT / "app.py", *(ROOT / "web").rglob("*.py")):
+    for path in (ROOT / "legacy.py", ROOT / "app.py", *(ROOT / "web").rglob("*.py"), *(ROOT / "web").rglob("*.html")):
         text = path.read_text("utf-8")
         assert "request.blueprint" not in text, path
         assert not [name for name in views | prefixes if f'"{name}"' in text], path

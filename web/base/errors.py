@@ -75,8 +75,15 @@ def _answer(
     status: int, code: str, sentence: str, fields: dict[str, str] | None = None, groups: Sequence[str] = ()
 ) -> Response:
     if _is_seen_by_a_person():
-        link = linker(given_but(fields or ()))
-        shown = {"status": status, "sentence": sentence, "fields": fields, "groups": groups, "link": link}
+        route = description_of(request.endpoint)
+        shown = {
+            "status": status,
+            "sentence": sentence,
+            "fields": fields,
+            "groups": groups,
+            "is_of_servers": route is not None and route.scope == "read",
+            "link": linker(given_but(fields or ())),
+        }
         return error_response(page("error.html", **shown), status)
     content: dict[str, Any] = {"error": sentence, "code": code}
     if fields:
