@@ -25,10 +25,9 @@ from domain.server import (
     LegacyPost,
     Server,
     Status,
-    Time,
 )
 from domain.strict_json import parse_json
-from domain.texts import MAX_TEXT, NAME_PATTERN, Name, Text, printable
+from domain.texts import MAX_TEXT, NAME_PATTERN, Name, Text, Time, printable
 from domain.times import read_time, time_text
 from operations.servers import find, take_reports
 from storage import Store

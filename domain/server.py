@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, cast, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
 from domain.checked import stored_problems
 from domain.filters import choices
-from domain.texts import Name
-from domain.times import epoch
+from domain.texts import Name, Time
 
 Status = Literal["synced", "out_of_sync", "failed", "unknown"]
 Validation = Literal["passed", "failed", "skipped", "unknown"]
@@ -19,20 +18,12 @@ Validation = Literal["passed", "failed", "skipped", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(STATUSES)}
 
-TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
 MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
 
 
-def _that_was(time: str) -> str:
-    """The time, if there was one such: staleness counts from it. Raises ValueError."""
-    epoch(time)
-    return time
-
-
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
-Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 
 
 class Record(TypedDict):

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from domain.filters import NONE
 from domain.freshness import Moment, computed
-from domain.server import Server, Status, Time
-from domain.texts import Name
+from domain.server import Server, Status
+from domain.texts import Name, Time
 
 WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")
 

@@ -1,15 +1,18 @@
-"""The texts that a body may hold: names, short texts, messages and addresses, with their limits (API.md, section 2)."""
+"""The texts of a body: names, times, short texts, messages and addresses, with their limits (API.md, section 2)."""
 
 import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from domain.times import epoch
+
 MAX_MESSAGE = 4_096
 KEPT_END = 3_072  # of a longer message: what went wrong stands at its end
 MAX_TEXT = 1_024
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$"
+TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 # Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 TEXT_PATTERN = rf"^[^{_CONTROL}]*$"
@@ -33,7 +36,14 @@ def cut(message: str) -> str:
     return message[: MAX_MESSAGE - KEPT_END - 1] + "…" + message[-KEPT_END:]
 
 
+def _that_was(time: str) -> str:
+    """The time, if there was one such: staleness counts from it. Raises ValueError."""
+    epoch(time)
+    return time
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=TEXT_PATTERN)]
 Label = Annotated[str, Field(pattern=_LABEL_PATTERN, max_length=100)]
 Message = Annotated[str, AfterValidator(cut), AfterValidator(printable)]

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 from domain.filters import MAX_LIMIT, Parameters, Wanted
 from domain.freshness import Moment
 from domain.history import ENTRY_CHOICES, Entry, Event, Source, entry_key
-from domain.server import STATUS_CODES, Status, Time, Validation, server_key
-from domain.texts import Name
+from domain.server import STATUS_CODES, Status, Validation, server_key
+from domain.texts import Name, Time
 from domain.times import epoch, time_text
 
 ENTRY_FILTERS = (

@@ -23,9 +23,8 @@ from typing_extensions import TypedDict
 
 from domain.checked import checked, read_object, stored_problems
 from domain.errors import Forbidden
-from domain.server import Time
 from domain.strict_json import whole
-from domain.texts import Label
+from domain.texts import Label, Time
 from domain.times import read_length
 
 Scope = Literal["read", "pipeline", "cron", "admin"]

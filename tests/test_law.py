@@ -30,6 +30,7 @@ ALLOWED = {
 PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re", "typing"} | {
     "orjson", "pydantic", "pydantic_core", "typing_extensions",
 }  # fmt: skip
+GROUND = {"checked", "errors", "filters", "strict_json", "texts", "times", "words"}
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
 TYPES_FOR_WEB = {"storage.Records", "storage.Store"}
 OPENING = {"open_store", "open_tokens", "site_of"}
@@ -178,6 +179,12 @@ def test_the_domain_is_pure(path: Path) -> None:
     assert imported(module) <= PURE_IMPORTS | {"domain"}
     assert not set(called(module)) & IMPURE_CALLS
     assert "environ" not in path.read_text("utf-8").replace("environment", "")
+
+
+def test_what_every_noun_shares_knows_no_noun() -> None:
+    for name in GROUND:
+        ours = {path.split(".")[1] for path in paths(tree(ROOT / f"domain/{name}.py")) if path.startswith("domain.")}
+        assert ours <= GROUND, (name, ours - GROUND)
 
 
 @FILES
