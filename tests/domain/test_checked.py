@@ -47,6 +47,12 @@ def test_every_field_that_is_wrong_is_named_in_our_words(body: bytes, fields: di
     assert str(raised.value) == "; ".join(f"{name} {sentence}" for name, sentence in fields.items()) + "."
 
 
+def test_a_field_that_is_missing_is_required_whatever_its_own_sentence_says() -> None:
+    with pytest.raises(Invalid) as raised:
+        checked(PART, {}, {"host": "must be a host"})
+    assert raised.value.fields == {"host": "is required"}
+
+
 @pytest.mark.parametrize("body", [b"[]", b"3", b"null"])
 def test_a_body_that_is_no_object_is_refused_in_words(body: bytes) -> None:
     with pytest.raises(Invalid, match=r"^The body must be one JSON object\.$"):
