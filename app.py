@@ -28,7 +28,7 @@ from web.base import age, bodies, errors, headers, logs, origin
 from web.base.address import BehindProxies
 from web.base.guard import Guard
 from web.base.measured import Measured
-from web.pages import views
+from web.pages import board, problems, server
 
 AGENT = Path(__file__).with_name("dist") / "gitops-agent.pyz"  # by `make agent`
 
@@ -78,7 +78,7 @@ def create_app(
         app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask has no other way
     errors.register(app)
     headers.register(app)
-    age.register(app, store)
+    age.register(app, store.age)
     bodies.register(app)
     origin.register(app, settings)
     guard.register(app)
@@ -94,7 +94,9 @@ def create_app(
         badge.routes(store, now),
         health.routes(store),
         metrics.routes(store, now, measured),
-        views.routes(store, settings, now),
+        board.routes(store, settings, now),
+        problems.routes(store, now),
+        server.routes(store, now),
         about.routes(guard),
         agent.routes(AGENT),
         tokens.routes(access, settings, now),

@@ -18,8 +18,8 @@ from pydantic import (
     ValidationInfo,
 )
 
-from domain.report import MAX_TEXT
-from domain.server import NAME_PATTERN
+from domain.checked import stored_problems
+from domain.texts import MAX_TEXT, NAME_PATTERN
 
 PREFIX = "STATUS_"
 SECRET = {"admin_token"}  # what no message repeats
@@ -142,9 +142,9 @@ class Settings(BaseModel):
             return cls.model_validate({name: text for name, text in given.items() if text})
         except ValidationError as error:
             problems = [
-                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_shown(given[name]))}: {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False)
-                for name in [str(problem["loc"][0])]
+                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_shown(given[name]))}: {message}"
+                for place, message in stored_problems(error)
+                for name in [place.split(".")[0]]
             ]
             raise ConfigError("The settings cannot be used:\n  " + "\n  ".join(problems)) from None
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, cast
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -16,26 +16,26 @@ from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
 from domain.freshness import Moment
-from domain.report import MAX_TEXT, Report, Text, printable, without_doubles
+from domain.query import EVERY_SERVER
+from domain.report import Report, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
-    NAME_PATTERN,
     STATUSES,
     LegacyPost,
-    Name,
     Server,
     Status,
-    Time,
 )
 from domain.strict_json import parse_json
+from domain.texts import MAX_TEXT, NAME_PATTERN, Name, Text, Time, printable
 from domain.times import read_time, time_text
-from operations.servers import take_reports
+from operations.servers import find, take_reports
 from storage import Store
 from web.base.answers import json_response
 from web.base.bodies import read_body, turn
+from web.base.describe import Description, describes
 from web.base.guard import Guard
-from web.base.openapi import Description, describes
+from web.base.notes import notes
 
 Clock = Callable[[], float]
 
@@ -103,24 +103,35 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
             _EXAMPLE,
             statuses=(200, 400, 413, 503),
             scope="pipeline",
+            groups="body",
+            door="legacy",
+            counter="legacy",
         )
     )
     def post_legacy_status() -> Response:
         body = read_body(settings.max_body)
         with turn(body):
             report = read_report(_object(parse_json(body)), settings)
-        g.server, g.reports = report.key, 1
+        notes().about, notes().reports = report.key, 1
         actor = guard.admit([report])
         return json_response(v1_shape(take_reports(store, now(), [report], actor).servers[0]))
 
     @blueprint.get("/api/status")
     @describes(
         Description(
-            "Read as a v1 client", LegacyStatus, _EXAMPLE, parameters=("server", "repo"), statuses=(200, 404, 503)
+            "Read as a v1 client",
+            LegacyStatus,
+            _EXAMPLE,
+            parameters=("server", "repo"),
+            statuses=(200, 404, 503),
+            scope="read",
+            groups="none",
+            door="legacy",
         )
     )
     def get_legacy_status() -> Response:
-        server = chosen(store.snapshot().records.values(), request.args.get("server"), request.args.get("repo"))
+        servers = find(store, now(), EVERY_SERVER).servers.values()
+        server = chosen(servers, request.args.get("server"), request.args.get("repo"))
         return json_response(v1_shape(server) if server else NOTHING)
 
     return blueprint

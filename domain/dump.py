@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from domain.checked import stored_problems
 from domain.errors import Invalid
 from domain.history import Entry
 from domain.server import MAX_REVISION, is_revision, restore_servers, server_key
@@ -96,5 +97,5 @@ def _check_entry(value: Any) -> None:
     try:
         _ENTRY.validate_python(value, strict=True)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"its {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+        place, message = next(stored_problems(error))
+        raise ValueError(f"its {place}: {message}") from None

@@ -1,14 +1,16 @@
 """The server record and its vocabulary (API.md, section 1)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, cast, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.times import epoch
+from domain.checked import stored_problems
+from domain.filters import choices
+from domain.texts import Name, Time
 
 Status = Literal["synced", "out_of_sync", "failed", "unknown"]
 Validation = Literal["passed", "failed", "skipped", "unknown"]
@@ -16,24 +18,13 @@ Validation = Literal["passed", "failed", "skipped", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(STATUSES)}
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$"
-TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
-NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
 MOST_TEXTS = 10_000
 MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
 
 
-def _that_was(time: str) -> str:
-    """The time, if there was one such: staleness counts from it. Raises ValueError."""
-    epoch(time)
-    return time
-
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
-Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 
 
 class Record(TypedDict):
@@ -92,18 +83,6 @@ class Server(Record):
     legacy: NotRequired[LegacyPost]
     agents: NotRequired[list[Sighting]]  # of a short time, the last one at the end
     take_turns: NotRequired[bool]  # whether they do, as only machines that share a name would
-
-
-def choices(record: type) -> dict[str, tuple[str, ...]]:
-    """The values of each field of a record that has a fixed list of them, `none` for null."""
-    return {name: words for name, kind in get_type_hints(record).items() if (words := _choices(kind))}
-
-
-def _choices(kind: Any) -> tuple[str, ...]:
-    if get_origin(kind) is Literal:
-        return get_args(kind)
-    words = tuple(word for part in get_args(kind) for word in _choices(part))
-    return (*words, NONE) if words and type(None) in get_args(kind) else words
 
 
 FIELDS: tuple[str, ...] = tuple(Record.__annotations__)
@@ -182,9 +161,8 @@ def restored(key: str, record: Any) -> Server:
     try:
         server = _STORED.validate_python(completed(record))
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in problem["loc"]) or "its top"
-        raise ValueError(f"the record {key!r} is wrong at {field}: {problem['msg']}") from None
+        place, message = next(stored_problems(error))
+        raise ValueError(f"the record {key!r} is wrong at {place or 'its top'}: {message}") from None
     if key != server_key(server["server_group"], server["host"]):
         raise ValueError(f"the record {key!r} holds the names of another server")
     return server

@@ -30,7 +30,9 @@ ALLOWED = {
 PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re", "typing"} | {
     "orjson", "pydantic", "pydantic_core", "typing_extensions",
 }  # fmt: skip
+GROUND = {"checked", "errors", "filters", "strict_json", "texts", "times", "words"}
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
+TYPES_FOR_WEB = {"storage.Records", "storage.Store"}
 OPENING = {"open_store", "open_tokens", "site_of"}
 WIRING = {"Settings", "open_store", "open_tokens", "create_app", "JsonFileStore", "TokenFile", "from_environment"}
 
@@ -103,6 +105,19 @@ def test_what_web_shows_to_programs_and_to_people_know_the_plumbing_and_not_each
         assert not [(path.name, name) for path in files for name in paths(tree(path)) if name.startswith(others)]
 
 
+def test_web_asks_operations_and_hands_the_store_on_only() -> None:
+    files = [ROOT / "legacy.py", *(ROOT / "web").rglob("*.py")]
+    assert len(files) > 20
+    for path in files:
+        asked = [node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute) and is_store(node.value)]
+        assert not asked, (path.name, asked)
+        assert {name for name in paths(tree(path)) if name.startswith("storage")} <= TYPES_FOR_WEB, path.name
+
+
+def is_store(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).split(".")[-1].strip("_") == "store"
+
+
 @pytest.mark.parametrize("name", ["agent", "domain", "operations", "stores", "web", "web/api", "web/base", "web/pages"])
 def test_the_law_is_posted_where_a_ring_begins(name: str) -> None:
     assert "<-" in (ast.get_docstring(tree(ROOT / name / "__init__.py")) or "")
@@ -164,6 +179,12 @@ def test_the_domain_is_pure(path: Path) -> None:
     assert imported(module) <= PURE_IMPORTS | {"domain"}
     assert not set(called(module)) & IMPURE_CALLS
     assert "environ" not in path.read_text("utf-8").replace("environment", "")
+
+
+def test_what_every_noun_shares_knows_no_noun() -> None:
+    for name in GROUND:
+        ours = {path.split(".")[1] for path in paths(tree(ROOT / f"domain/{name}.py")) if path.startswith("domain.")}
+        assert ours <= GROUND, (name, ours - GROUND)
 
 
 @FILES

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
+from domain.filters import LOST_PLUS, WHEN
 from domain.freshness import Moment, computed
-from domain.query import AGES, FILTERS, LOST_PLUS, PAGE, TEXT_FILTERS, WHEN, read_query
+from domain.query import AGES, FILTERS, PAGE, TEXT_FILTERS, read_query
 from domain.server import CHOICES, STATUSES, Server
 from domain.times import time_text
 from tests.stores.records import server

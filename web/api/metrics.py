@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, request
 
 from config import VERSION
-from domain.errors import Unavailable
 from domain.freshness import Computed, Moment, computed
 from domain.server import STATUSES, Server
 from domain.times import epoch
+from operations.service import figures
 from storage import Store
 from web.base.answers import Packed, in_pieces, send
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 from web.base.measured import Measured, head
-from web.base.openapi import MOMENT, SERVER, Description, describes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,27 +62,25 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
             None,
             None,
             media={"text/plain": b"".join(_fleet([SERVER], MOMENT)).decode()},
+            scope="read",
+            groups="none",
+            door="metrics",
         )
     )
     def show_metrics() -> Response:
-        servers: Collection[Server] = ()
-        try:
-            store.check(writes=False)
-            servers, is_ready = store.snapshot().records.values(), 1
-        except Unavailable:
-            is_ready = 0
+        kept = figures(store)
         return _answer(
             chain(
                 _family("gitops_build_info", "The version of the service.", [(f'{{version="{VERSION}"}}', 1)]),
-                _family("gitops_store_ready", "1 if the store can be read and written.", [("", is_ready)]),
+                _family("gitops_store_ready", "1 if the store can be read and written.", [("", int(kept.is_ready))]),
                 _family(
                     "gitops_store_behind_seconds",
                     "For how long the file has not shown all that was acknowledged.",
-                    [("", int(store.behind_seconds()))],
+                    [("", kept.behind_seconds)],
                 ),
-                _family("gitops_store_journal_bytes", "The size of the journal.", [("", store.journal_size())]),
+                _family("gitops_store_journal_bytes", "The size of the journal.", [("", kept.journal_bytes)]),
                 measured.text(),
-                _fleet(servers, now()) if is_ready else (),
+                _fleet(kept.servers.values(), now()) if kept.is_ready else (),
             )
         )
 

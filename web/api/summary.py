@@ -11,7 +11,8 @@ from domain.summary import Group, Summary, group_rows, summarize
 from operations.servers import find
 from storage import Store
 from web.base.answers import Body, Kept, Ready, json_bytes, reading
-from web.base.openapi import MOMENT, SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 
 _STATUSES = (200, 304, 400, 503)
 
@@ -39,6 +40,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             summarize([SERVER], MOMENT),
             parameters=FILTERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def show_summary() -> Response:
@@ -52,6 +55,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             group_rows([SERVER], MOMENT),
             parameters=FILTERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_groups() -> Response:

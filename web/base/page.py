@@ -2,8 +2,8 @@
 
 from flask import Response, request, stream_template
 
-from domain.reasons import length_text, plural
-from domain.verdict import KINDS, WORDS
+from domain.verdict import KINDS, WORDS, Kind
+from domain.words import length_text, plural
 from web.base.answers import Body, Packed, in_pieces, reading
 from web.base.links import linker
 
@@ -17,6 +17,12 @@ CONTENT_SECURITY_POLICY = (
 def is_for_eyes() -> bool:
     """Whether it is a browser that asks."""
     return "text/html" in request.headers.get("Accept", "")
+
+
+def icon(kind: Kind | None) -> str:
+    """The icon of a page that shows this verdict: it stands in a tab that nobody looks at."""
+    quiet: dict[Kind | None, str] = {"well": "icon-well.svg", "never_checked": "icon.svg", None: "icon.svg"}
+    return quiet.get(kind, "icon-wrong.svg")
 
 
 def page(template: str, **values: object) -> Body:
