@@ -1,4 +1,6 @@
-"""The commands of an operator: `flask token`, for the first token and all others; `flask store`, to move everything."""
+"""The commands of an operator: `flask token`, for the first token and all others; `flask store`, to begin, move,
+check and compact a store.
+"""
 
 import shutil
 import sys
@@ -72,10 +74,19 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
     return group
 
 
-def store_commands(opened: Open, write_dump: Callable[[Path, Iterable[Thing]], None]) -> AppGroup:
-    """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE."""
+def store_commands(
+    opened: Open,
+    write_dump: Callable[[Path, Iterable[Thing]], None],
+    file_of: Callable[[str], Path],
+    verify: Callable[[Path], int],
+    compact: Callable[[Path], int],
+) -> AppGroup:
+    """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE, and
+    `file_of` tells its file. `verify` and `compact` print what they find, and give the exit status."""
     group = AppGroup(
-        "store", help="Begin a store anew that is gone; copy, export and import all, with the service stopped."
+        "store",
+        help="Begin a store anew that is gone; check and compact one; copy, export and import all, with the service "
+        "stopped.",
     )
 
     @group.command("new")
@@ -85,6 +96,20 @@ def store_commands(opened: Open, write_dump: Callable[[Path, Iterable[Thing]], N
             refuse_unmade(place, f"{SET_IT} A start makes the first one by itself.")
             place.site.begin_anew()
         click.echo(f"{place.site.name} is an empty store now. Its history tells what is gone.", err=True)
+
+    @group.command("verify")
+    @click.argument("path", metavar="[FILE]", default="")
+    def verify_(path: str) -> None:
+        """Say what is in the file of STATUS_STORE, or in another, and what is wrong with it. It changes nothing."""
+        with _explained():
+            sys.exit(verify(file_of(path)))
+
+    @group.command("compact")
+    @click.argument("path", metavar="[FILE]", default="")
+    def compact_(path: str) -> None:
+        """Write all commits into the file of STATUS_STORE, or into another, unless something is wrong with it."""
+        with _explained():
+            sys.exit(compact(file_of(path)))
 
     @group.command("copy")
     @click.argument("source", metavar="FROM")
