@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("findings/*.md")]
+CODE = [ROOT / name for name in ("agent", "bench", "deploy", "domain", "operations", "stores", "tests", "web")]
 EACH = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -37,3 +38,15 @@ def test_every_link_leads_to_a_file_and_a_heading(path: Path) -> None:
 )
 def test_lines_have_at_most_120_characters_but_those_of_tables_and_code(path: Path) -> None:
     assert [line for line in prose(path) if len(line) > 120 and not line.startswith(("|", "    "))] == []
+
+
+@EACH
+def test_every_file_of_code_that_is_named_is_there(path: Path) -> None:
+    names = set(re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:py|js|css))`", path.read_text("utf-8")))
+    files = [
+        f"/{file.relative_to(ROOT)}"
+        for folder in (ROOT, *CODE)
+        for file in folder.glob("*.*" if folder == ROOT else "**/*.*")
+    ]
+    if path.name != "CHANGELOG.md":  # which tells of files that were
+        assert {name for name in names if not any(file.endswith(f"/{name}") for file in files)} == set()
