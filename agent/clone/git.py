@@ -58,8 +58,8 @@ class Repository:
 
     def update_submodules(self, paths: Sequence[str]) -> None:
         """Check out the recorded commits of submodules. Their urls are those of .gitmodules, which may have changed."""
-        self.git("submodule", "--quiet", "sync", "--", *paths, more=LITERAL)
-        done = self._afar("submodule", "--quiet", "update", "--init", "--checkout", "--", *paths, more=LITERAL)
+        self.git("submodule", "--quiet", "sync", "--", *paths, env=LITERAL)
+        done = self._afar("submodule", "--quiet", "update", "--init", "--checkout", "--", *paths, env=LITERAL)
         if done.has_failed:
             raise GitError(f"git submodule {done.ending}")
 
@@ -233,12 +233,12 @@ class Repository:
 
     def standing(self, paths: Sequence[str]) -> List[str]:
         """All that git does not track at some paths, also what it ignores."""
-        return _names(self.git("ls-files", "--others", "-z", "--", *paths, more=LITERAL)) if paths else []
+        return _names(self.git("ls-files", "--others", "-z", "--", *paths, env=LITERAL)) if paths else []
 
     def untracked(self, paths: Sequence[str]) -> List[str]:
         """What git neither tracks nor ignores at some paths, sorted; a folder stands for all that is in it."""
         options = ("--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
-        return _names(self.git("ls-files", *options, "--", *paths, more=LITERAL)) if paths else []
+        return _names(self.git("ls-files", *options, "--", *paths, env=LITERAL)) if paths else []
 
     def is_as_in(self, commit: str, paths: Sequence[str]) -> bool:
         """Whether what git tracks at some paths or globs is on the disk as in a commit."""
@@ -250,9 +250,9 @@ class Repository:
         """Whether a commit is there, as one that was forced away need not be."""
         return self._run(["cat-file", "-e", commit + "^{commit}"], LOCAL_SECONDS).code == 0
 
-    def git(self, *arguments: str, seconds: Optional[float] = None, more: Optional[Dict[str, str]] = None) -> bytes:
-        """What git answers, with more in its environment."""
-        done = self._run(list(arguments), seconds or LOCAL_SECONDS, more)
+    def git(self, *arguments: str, seconds: Optional[float] = None, env: Optional[Dict[str, str]] = None) -> bytes:
+        """What git answers; `env` is added to its environment."""
+        done = self._run(list(arguments), seconds or LOCAL_SECONDS, env)
         if done.has_failed:
             raise GitError(f"git {arguments[0]} {done.ending}")
         return done.output
@@ -274,14 +274,14 @@ class Repository:
         lines = self.git("rev-parse", "--git-dir", "--git-common-dir", "--show-toplevel").splitlines()
         return [os.path.realpath(os.path.join(self.folder, os.fsdecode(line))) for line in lines]
 
-    def _afar(self, *arguments: str, more: Optional[Dict[str, str]] = None) -> Done:
+    def _afar(self, *arguments: str, env: Optional[Dict[str, str]] = None) -> Done:
         """Run what may speak to a remote."""
         options, ssh = quiet(self.setting)
-        return self._run([*options, *arguments], self.seconds, dict(ssh, **(more or {})))
+        return self._run([*options, *arguments], self.seconds, dict(ssh, **(env or {})))
 
-    def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:
-        more = dict(QUIET, **(more or {}))
-        return run(["git", "-C", self.folder, *LASTING, *arguments], "/", seconds, more)
+    def _run(self, arguments: List[str], seconds: float, env: Optional[Dict[str, str]] = None) -> Done:
+        env = dict(QUIET, **(env or {}))
+        return run(["git", "-C", self.folder, *LASTING, *arguments], "/", seconds, env)
 
 
 def _names(output: bytes) -> List[str]:

@@ -56,9 +56,9 @@ def put_right(clone: Repository, folder: str, old: str, new: str) -> List[str]:
             _remove(top.folder, name)
         changed = [name for name in changed if _is_ours(top.folder, name, wholes, keeps_modes)]
     for names in portions(added + changed):
-        top.git("reset", "--quiet", head, "--", *names, more=LITERAL)
+        top.git("reset", "--quiet", head, "--", *names, env=LITERAL)
     for names in portions(changed):
-        top.git("checkout", "--quiet", head, "--", *names, seconds=top.seconds, more=LITERAL)
+        top.git("checkout", "--quiet", head, "--", *names, seconds=top.seconds, env=LITERAL)
     return clone.from_here(added + changed)
 
 

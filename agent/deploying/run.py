@@ -140,20 +140,20 @@ class Deployment:
         return f"Nothing was made for this commit: {why}"
 
     def _update(self, memory: Memory, plan: Plan, old: str, commit: str) -> None:
-        more = self._environment(commit, old, plan.goals)
-        if self._check("checksBefore", self._target.checks_before, more):
+        env = self._environment(commit, old, plan.goals)
+        if self._check("checksBefore", self._target.checks_before, env):
             return
-        hooks = failing_hooks("before", self._target.before, self._target, more, self._log)
+        hooks = failing_hooks("before", self._target.before, self._target, env, self._log)
         stopped = list(islice(hooks, 1))  # those after it do not run
         self._problems += stopped
         if stopped:
             return
         memory.after = {"old": old, "goals": plan.goals, "hooks": True}
-        self._make(memory, plan, more)
+        self._make(memory, plan, env)
         self._message = "make {} succeeded.".format(" ".join(plan.goals))
         self._settle(memory, commit)
 
-    def _make(self, memory: Memory, plan: Plan, more: Dict[str, str]) -> None:
+    def _make(self, memory: Memory, plan: Plan, env: Dict[str, str]) -> None:
         saved = plan.last
 
         def succeeded(goal: str) -> None:
@@ -166,19 +166,19 @@ class Deployment:
 
         memory.undone = list(plan.goals)
         memory.save()
-        self._problems += make(plan.goals, self._target, more, self._log, succeeded)
+        self._problems += make(plan.goals, self._target, env, self._log, succeeded)
 
     def _settle(self, memory: Memory, commit: str) -> None:
         """What follows an update, now or by the next run if this one ends before: checks, the way back, hooks."""
         after = memory.after or {}
-        more = self._environment(commit, after["old"], after["goals"])
-        is_well = not self._check("checksAfter", self._target.checks_after, more)
+        env = self._environment(commit, after["old"], after["goals"])
+        is_well = not self._check("checksAfter", self._target.checks_after, env)
         if not is_well and self._target.rollback:
             is_well = self._roll_back(memory, commit, after["goals"])
         failed: List[str] = []
         if after["hooks"]:
-            more["GITOPS_RESULT"] = "failure" if self._problems else "success"
-            failed = list(failing_hooks("after", self._target.after, self._target, more, self._log))
+            env["GITOPS_RESULT"] = "failure" if self._problems else "success"
+            failed = list(failing_hooks("after", self._target.after, self._target, env, self._log))
             self._problems += failed
         memory.after = None if is_well and not failed else dict(after, hooks=bool(failed))
 
@@ -198,17 +198,17 @@ class Deployment:
             return False
         self._log.warning(f"Commit {commit[:12]} is rolled back to {good[:12]}.")
         plan = checksums.plan(self._target, [*goals, *memory.undone], good)
-        more = self._environment(good, commit, plan.goals)
-        self._make(memory, plan, more)
-        is_well = not self._check("checksAfter", self._target.checks_after, more)
+        env = self._environment(good, commit, plan.goals)
+        self._make(memory, plan, env)
+        is_well = not self._check("checksAfter", self._target.checks_after, env)
         self._validation = "failed"  # as for the commit that the branch has
         end = "the checks pass there" if is_well else "the checks fail there too"
         self._problems.append(f"Commit {commit[:12]} was rolled back to {good[:12]}; {end}.")
         memory.held["why"] = "\n".join(self._problems)
         return is_well
 
-    def _check(self, place: str, checks: Sequence[Check], more: Dict[str, str]) -> List[str]:
-        failing = failing_checks(place, checks, self._target.deployment_repo, more, self._log)
+    def _check(self, place: str, checks: Sequence[Check], env: Dict[str, str]) -> List[str]:
+        failing = failing_checks(place, checks, self._target.deployment_repo, env, self._log)
         self._problems += failing
         if checks:
             self._validation = "failed" if failing else "passed"
