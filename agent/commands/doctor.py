@@ -67,7 +67,7 @@ def _findings(config: Config) -> Iterator[Finding]:
     for kind, every in (("pipeline", config.deploy_every), ("cron", config.check_every)):
         if every:
             # Nobody takes a report that holds nothing, and who may not report hears that first.
-            outcome = service.take(kind, {})
+            outcome = service.post(kind, {})
             is_well = outcome.verdict == REFUSED
             yield f"{kind.title()} reports to {config.status_url}", "" if is_well else outcome.sentence
     yield "The clock", _clock(config.status_url)

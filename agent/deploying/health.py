@@ -12,21 +12,21 @@ from agent.service.client import NoRedirect
 from agent.text import plain
 
 
-def failing_hooks(place: str, commands: Sequence[str], target: Target, env: Dict[str, str], log: Log) -> Iterator[str]:
+def failing_hooks(key: str, commands: Sequence[str], target: Target, env: Dict[str, str], log: Log) -> Iterator[str]:
     """Run hooks, one after the other, as far as the sentences on failed ones are asked for."""
     for number, command in enumerate(commands):
-        name = f"{place}[{number}]"
+        name = f"{key}[{number}]"
         log.info(f"Hook {name} begins.")
         done = run(command, target.deployment_repo, target.make_timeout, env, lambda line: log.info(plain(line)))
         if done.has_failed:
             yield f"Hook {name} {done.ending}"
 
 
-def failing_checks(place: str, checks: Sequence[Check], folder: str, env: Dict[str, str], log: Log) -> List[str]:
+def failing_checks(key: str, checks: Sequence[Check], folder: str, env: Dict[str, str], log: Log) -> List[str]:
     """Ask every check, each as often as it wants; gives a sentence for each that failed to the last."""
     problems = []
     for number, check in enumerate(checks):
-        name = f"{place}[{number}]"
+        name = f"{key}[{number}]"
         why = _try_often(name, check, folder, env, log)
         if why:
             problems.append(f"Check {name} {why}")

@@ -207,8 +207,8 @@ class Deployment:
         memory.held["why"] = "\n".join(self._problems)
         return is_well
 
-    def _check(self, place: str, checks: Sequence[Check], env: Dict[str, str]) -> List[str]:
-        failing = failing_checks(place, checks, self._target.deployment_repo, env, self._log)
+    def _check(self, key: str, checks: Sequence[Check], env: Dict[str, str]) -> List[str]:
+        failing = failing_checks(key, checks, self._target.deployment_repo, env, self._log)
         self._problems += failing
         if checks:
             self._validation = "failed" if failing else "passed"
