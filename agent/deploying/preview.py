@@ -16,7 +16,7 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
     _say_what_is_left(repository, memory, log)
     repository.fetch()
     head, new = repository.commit(), repository.upstream()
-    if memory.held and memory.held["commit"] == new:
+    if memory.held and memory.held.commit == new:
         log.warning(f"Would leave out {new[:12]}, which was rolled back. The next commit is taken again.")
         new = head
     try:
