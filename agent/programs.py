@@ -52,8 +52,8 @@ class Done(NamedTuple):
     @property
     def ending(self) -> str:
         """How it failed, with what it said, above all at the end; without passwords, colours and the like."""
-        said = without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))).strip()
-        return self.why + (": " + cut(said, SHOWN) if said else ".")
+        printed = without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))).strip()
+        return self.why + (": " + cut(printed, SHOWN) if printed else ".")
 
 
 _running: Dict[int, Any] = {}  # the programs that run at this moment, by their process group

@@ -65,17 +65,17 @@ class Repository:
 
     def unlock(self, is_broken: bool) -> None:
         """Remove the locks that no living process holds; after a move that broke its git is waited for, too."""
-        places = self._places()
-        locks.clear(places[:2], places, self.seconds, is_broken, self._warn)
+        roots = self._roots()
+        locks.clear(roots[:2], roots, self.seconds, is_broken, self._warn)
 
     def locks(self) -> List[locks.Lock]:
         """The locks of git that are there."""
-        places = self._places()
-        return locks.locks(places[:2], places)
+        roots = self._roots()
+        return locks.locks(roots[:2], roots)
 
     def is_at(self, new: str) -> bool:
         """Whether the clone stands at a commit, on the branch that it should be on."""
-        return self.head() == new and self.branch() == self.wanted()
+        return self.head() == new and self.branch() == self.expected_branch()
 
     def left_by(self, new: str) -> str:
         """The commit that no branch would have any more if a new one were taken over; empty for none.
@@ -83,7 +83,7 @@ class Repository:
         That is refused, unless the config says to follow. git itself says of a branch that was forced back that all is
         up to date.
         """
-        branch = self.wanted()
+        branch = self.expected_branch()
         name = f"refs/heads/{branch}" if branch else "HEAD"
         is_lost = self.knows(name) and bool(branch or not self.branch()) and not self.is_ancestor(name, new)
         if is_lost and branch and self._target.force_push != "follow":
@@ -92,7 +92,7 @@ class Repository:
 
     def take(self, new: str) -> str:
         """Take over what the branch has become; gives a sentence where that was no step forward on the same branch."""
-        left, branch, before = self.left_by(new), self.wanted(), self.branch()
+        left, branch, before = self.left_by(new), self.expected_branch(), self.branch()
         if left:
             self.git("update-ref", KEPT + left, left)
         if branch != before:
@@ -111,8 +111,8 @@ class Repository:
         moved = (
             f"The clone stood on {before or 'no branch'} and was put on {self._target.ref}." if branch != before else ""
         )
-        kept = f"What was taken does not hold commit {left[:12]}: it is kept as {KEPT}{left}." if left else ""
-        return " ".join(filter(None, (moved, kept)))
+        note = f"What was taken does not hold commit {left[:12]}: it is kept as {KEPT}{left}." if left else ""
+        return " ".join(filter(None, (moved, note)))
 
     def _free(self, branch: str, new: str) -> None:
         """Take away branches whose names are in a branch's way, as `a` is in that of `a/b`, and keep their commits."""
@@ -171,7 +171,7 @@ class Repository:
                 raise GitError(f"The remote {remote} has no branch and no tag {ref}, as the config's ref says.")
         return remote, self._name
 
-    def wanted(self) -> str:
+    def expected_branch(self) -> str:
         """The branch that should be checked out here; empty for none, as for a tag."""
         name = self.source()[1] if self._target.ref else "refs/heads/" + self.branch()
         return name[len("refs/heads/") :] if name.startswith("refs/heads/") else ""
@@ -269,7 +269,7 @@ class Repository:
     def _check_out(self, *what: str) -> None:
         self.git("checkout", "--no-recurse-submodules", *what, "--", seconds=self.seconds)
 
-    def _places(self) -> List[str]:
+    def _roots(self) -> List[str]:
         """Git's own folder of the clone, the one that it shares with other clones, and the top of its files."""
         lines = self.git("rev-parse", "--git-dir", "--git-common-dir", "--show-toplevel").splitlines()
         return [os.path.realpath(os.path.join(self.folder, os.fsdecode(line))) for line in lines]

@@ -123,7 +123,7 @@ def _locks(git: Repository) -> str:
 
 def _history(git: Repository, ref: str) -> str:
     branch = git.branch()
-    if branch != git.wanted():
+    if branch != git.expected_branch():
         return f"it is that of {branch or 'no branch'}, and ref is {ref}. The next deploy puts the clone there."
     ours = git.git("rev-list", "--count", f"{git.upstream()}..HEAD").decode("ascii").strip()
     return "" if ours == "0" else f"{ours} commit(s) are not on the remote's branch. {LEAVE_THEM}"

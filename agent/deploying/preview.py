@@ -26,7 +26,7 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
         return IMPOSSIBLE
     if left:
         log.warning(f"Would leave {left[:12]}, and keep it as {KEPT}{left}")
-    if repository.branch() != repository.wanted():
+    if repository.branch() != repository.expected_branch():
         log.warning(f"Would put the clone on {target.ref}.")
     if not _can_pull(repository, head, new, log):
         return IMPOSSIBLE

@@ -158,7 +158,7 @@ class Deployment:
 
         def succeeded(goal: str) -> None:
             nonlocal saved
-            saved = checksums.after(goal, self._target, saved, plan.now)
+            saved = checksums.after(goal, self._target, saved, plan.current)
             checksums.save(self._target, saved)
             memory.undone.remove(goal)
             memory.save()
