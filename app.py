@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 import cli
 import legacy
-from config import ConfigError, Settings, place
+from config import ConfigError, Settings, store_location
 from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
 from domain.times import believable
@@ -100,31 +100,33 @@ def create_app(
 def _add_commands(app: Flask, settings: Settings, access: Access, clock: Callable[[], float]) -> None:
     """What an operator types: `flask token` and `flask store`."""
 
-    def located(given: str) -> Path | SecretStr:
+    def located(text: str) -> Path | SecretStr:
         """Where an operator says that a store is, or where that of the settings is."""
         try:
-            return cast(Path | SecretStr, place(given)) if given else settings.store
+            return cast(Path | SecretStr, store_location(text)) if text else settings.store
         except ValueError as error:
             raise Invalid(str(error)) from None
 
-    def file_of(given: str) -> Path:
+    def file_of(text: str) -> Path:
         """The same, where it is a file."""
-        if isinstance(where := located(given), Path):
-            return where
+        if isinstance(location := located(text), Path):
+            return location
         raise Invalid("The store is a database, which checks itself; this command is for a file.")
 
     @contextmanager
-    def opened(given: str = "") -> Iterator[Place]:
+    def opened(text: str = "") -> Iterator[Place]:
         """The store at a place that an operator names, or that of the settings; nothing goes from it by itself."""
-        where = located(given)
+        location = located(text)
         try:
-            kept = Place(
-                open_store(where, legacy.upgrade(settings, clock), clock=clock), open_tokens(where), site_of(where)
+            place = Place(
+                open_store(location, legacy.upgrade(settings, clock), clock=clock),
+                open_tokens(location),
+                site_of(location),
             )
         except RuntimeError as error:
             raise Invalid(str(error)) from None
-        with closing(kept.store), closing(kept.tokens):
-            yield kept
+        with closing(place.store), closing(place.tokens):
+            yield place
 
     app.cli.add_command(cli.token_commands(access, opened, clock))
     app.cli.add_command(cli.store_commands(opened, write_dump, file_of, verify_store, compact_store))
