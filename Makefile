@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run agent test lint requirements sbom audit torture demo bench bench-peers clean
+.PHONY: help run agent test lint requirements sbom audit torture demo picture bench bench-peers clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ torture: $(VENV)/dev.done ## play faults, power cuts and damaged files for MINUT
 
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
 	$(BIN)/python -m tests.process.day
+
+picture: $(VENV)/dev.done ## take the picture of the board in README.md anew, with Chromium
+	$(BIN)/python -m tests.browser.picture
 
 bench: $(VENV)/dev.done ## measure the service against its goals and its peers; PART= names one part
 	$(BIN)/python -m bench $(PART)

@@ -1,4 +1,4 @@
-"""The lines of a dump <-> what a store holds: a JSON object a line, which says of what kind it is (README.md)."""
+"""The lines of a dump <-> what a store holds: a JSON object a line, which says of what kind it is (OPERATING.md)."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

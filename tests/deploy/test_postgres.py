@@ -146,11 +146,11 @@ def test_a_stop_begins_when_no_report_comes_in_any_more_and_has_time_to_answer()
     assert POD["terminationGracePeriodSeconds"] > int(seconds) + int(in_gunicorn("graceful_timeout"))
 
 
-def test_the_url_of_the_database_is_in_a_secret_that_the_readme_makes() -> None:
+def test_the_url_of_the_database_is_in_a_secret_that_the_manual_makes() -> None:
     [store] = [variable for variable in CONTAINER["env"] if variable["name"] == "STATUS_STORE"]
     secret = store["valueFrom"]["secretKeyRef"]
     command = f"kubectl create secret generic {secret['name']} --from-literal={secret['key']}='postgresql://"
-    assert command in (ROOT / "README.md").read_text("utf-8")
+    assert command in (ROOT / "docs/OPERATING.md").read_text("utf-8")
     assert "Secret" not in {document["kind"] for document in KUBERNETES.values()}
 
 

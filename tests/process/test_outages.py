@@ -76,7 +76,7 @@ def test_a_failover_loses_nothing_that_was_acknowledged_and_needs_no_restart(tmp
         with _connected(primary.url) as somebody:
             somebody.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
             somebody.execute("SELECT pg_reload_conf()")
-        [url] = re.findall("`(postgresql://status@db-1:.*?)`", (ROOT / "README.md").read_text())
+        [url] = re.findall("`(postgresql://status@db-1:.*?)`", (ROOT / "docs/OPERATING.md").read_text())
         url = url.replace("status", "postgres").replace("db-1:5432", f"127.0.0.1:{standby.port}")
         url = url.replace("db-2:5432", f"127.0.0.1:{primary.port}")
         both = stack.enter_context(service_on(url, tmp_path / "both"))
