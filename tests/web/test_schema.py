@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
@@ -12,7 +13,7 @@ from domain.query import AGES
 from domain.timeline import WINDOW
 from tests.web.api import ADMIN_TOKEN, Api
 
-EXAMPLES = 15
+EXAMPLES = settings().max_examples // 5  # for each route, right ones and wrong ones
 
 
 def service(folder: Path, auth: str) -> Api:
@@ -28,6 +29,7 @@ def without_security(api: Api) -> Any:
     return document
 
 
+@pytest.mark.hypothesis
 def test_the_service_keeps_its_document(tmp_path: Path) -> None:
     """Each case is asked of a service that wants a token everywhere, and of an open one: to find cases takes longer than
     to answer them. The documents of the two differ only in who needs a token.
