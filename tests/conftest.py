@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import fresh_schema, postgres_server
 from tests.process.service import ROOT
+
+# How many inputs a property is tried with: each run draws others. No run asserts how long one takes.
+settings.register_profile("short", max_examples=20, deadline=None)
+settings.register_profile("deep", max_examples=1_000, deadline=None)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,5 +1,6 @@
 """A process that has loaded libraries, and whose children become programs of ours: see warm.py, which starts it."""
 
+import atexit
 import contextlib
 import gc
 import json
@@ -8,6 +9,7 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,24 @@ def become(program: dict[str, Any]) -> None:
     os.sched_setaffinity(0, program["cores"])
     sys.argv = program["words"]
     sys.path[0] = program["folder"]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            leave(end.code)
+        raise
+
+
+def leave(status: int) -> None:
+    """End as Python does, but for its memory: to give it back piece by piece, it would be copied first. What cannot be
+    written in the end is told by Python itself.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":
