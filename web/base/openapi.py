@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NotRequired
+from typing import Any, NotRequired, get_type_hints
 
 from flask import Flask
 from pydantic import TypeAdapter
@@ -30,8 +30,10 @@ class Error(TypedDict):
     fields: NotRequired[dict[str, str]]
 
 
-class Row(Record, Computed):
-    """A server as a flat row: its record without `changed_files`, then what is computed from it."""
+# A typed dict can add to another and not leave out, so this one is made of the others' fields.
+_FIELDS = get_type_hints(Record, include_extras=True) | get_type_hints(Computed, include_extras=True)
+Row = TypedDict("Row", {name: kind for name, kind in _FIELDS.items() if name != "changed_files"})  # type: ignore[misc]
+Row.__doc__ = "A server as a flat row: its record without `changed_files`, then what is computed from it."
 
 
 _REASONS = {
@@ -110,9 +112,6 @@ def document(app: Flask, needs: Callable[[Description], bool]) -> dict[str, Any]
         ref_template="#/components/schemas/{model}",
     )
     schemas = {name: schema for (name, _), schema in references.items()}
-    # A typed dict can add to another and not leave out: the row is declared with this one, and shown without it.
-    definitions["$defs"]["Row"]["properties"].pop("changed_files")
-    definitions["$defs"]["Row"]["required"].remove("changed_files")
     paths: dict[str, Any] = {}
     for rule, route in routes:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
