@@ -16,6 +16,7 @@ from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
 from domain.freshness import Moment
+from domain.kinds import SERVER
 from domain.report import MAX_TEXT, Report, Text, printable, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
@@ -120,7 +121,9 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
         )
     )
     def get_legacy_status() -> Response:
-        server = chosen(store.snapshot().records.values(), request.args.get("server"), request.args.get("repo"))
+        server = chosen(
+            store.snapshot().table(SERVER).records.values(), request.args.get("server"), request.args.get("repo")
+        )
         return json_response(v1_shape(server) if server else NOTHING)
 
     return blueprint

@@ -1,40 +1,52 @@
-"""The content of the store's file <-> the servers in it (API.md, section 6)."""
+"""The content of the store's file <-> the records in it (API.md, section 6)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from domain.server import MAX_REVISION, Server, is_revision, restore_servers, server_key
+from domain.kinds import KINDS, SERVER, Kind, Kinds
+from domain.server import MAX_REVISION, Server, is_revision, server_key
 
 VERSION = "2.0"
+WITH_KINDS = "2.1"  # a service that knows servers only reads VERSION alone, and would lose the others
 
 Upgrade = Callable[[dict[str, Any]], Server | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One content of the file. `servers` are sorted by group then host; `others` are members of a later version, kept
-    and never read."""
+    """One content of the file. The records of a kind are sorted by part, then by key; `others` are members of a later
+    version, kept and never read."""
 
     revision: int = 0
-    servers: Mapping[str, Server] = field(default_factory=dict)
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     others: Mapping[str, Any] = field(default_factory=dict)
+    version: str = VERSION
     is_upgraded: bool = False  # read from a version 1 file, and not yet written
 
-    def content(self) -> Iterator[bytes]:
-        """The bytes of the file, a server a line; in pieces, so that a large fleet is not held twice."""
-        yield orjson.dumps({"version": VERSION, "revision": self.revision, **self.others})[:-1]
-        yield b',\n"servers":{'
-        between = b"\n"
-        for key, server in self.servers.items():
-            yield b"%b%b:%b" % (between, orjson.dumps(key), orjson.dumps(server))
-            between = b",\n"
-        yield b"\n}}\n"
+    def content(self, kinds: Kinds = KINDS) -> Iterator[bytes]:
+        """The bytes of the file, a record a line; in pieces, so that a large fleet is not held twice."""
+        yield orjson.dumps({"version": self.version, "revision": self.revision, **self.others})[:-1]
+        for name, kind in kinds.items():
+            records = self.records.get(name, {})
+            if records or kind is SERVER:
+                yield b",\n%b:{" % orjson.dumps(kind.member)
+                between = b"\n"
+                for key, record in records.items():
+                    yield b"%b%b:%b" % (between, orjson.dumps(key), orjson.dumps(record))
+                    between = b",\n"
+                yield b"\n}"
+        yield b"}\n"
 
 
-def read_document(content: bytes, upgrade: Upgrade) -> Document:
+def version_for(names: Collection[str]) -> str:
+    """The version of a file that ever held records of these kinds."""
+    return VERSION if set(names) <= {SERVER.name} else WITH_KINDS
+
+
+def read_document(content: bytes, upgrade: Upgrade, kinds: Kinds = KINDS) -> Document:
     """The document of a file's bytes; an empty one for nothing and for `{}`.
 
     `upgrade` turns the object of a version 1 file into its one server, and any other into None. Raises ValueError
@@ -50,17 +62,21 @@ def read_document(content: bytes, upgrade: Upgrade) -> Document:
         if server is None:
             raise ValueError("it is neither of version 2.0 nor of version 1")
         key = server_key(server["server_group"], server["host"])
-        return Document(0, {key: server}, is_upgraded=True)  # its first entry, and so the file, gets its revision
-    version, servers, revision = members.pop("version", None), members.pop("servers", None), members.pop("revision", 0)
-    if version != VERSION:
-        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r}")
-    if not isinstance(servers, dict):
-        raise ValueError('it has no object "servers"')
+        # Its first entry, and so the file, gets its revision.
+        return Document(0, {SERVER.name: {key: server}}, is_upgraded=True)
+    version, revision = members.pop("version", None), members.pop("revision", 0)
+    if version not in (VERSION, WITH_KINDS):
+        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r} and {WITH_KINDS!r}")
+    stored = {name: members.pop(kind.member, {} if kind is not SERVER else None) for name, kind in kinds.items()}
+    for name, of_kind in stored.items():
+        if not isinstance(of_kind, dict):
+            raise ValueError(f'it has no object "{kinds[name].member}"')
     if not is_revision(revision):
         raise ValueError(f'its "revision" is no whole number from 0 to {MAX_REVISION}')
-    return Document(revision, in_order(restore_servers(servers)), members)
+    records = {name: in_order(kinds[name], kinds[name].restore(of_kind)) for name, of_kind in stored.items()}
+    return Document(revision, records, members, version)
 
 
-def in_order(servers: Mapping[str, Server]) -> dict[str, Server]:
-    """The same, sorted by group then host: NUL sorts before all that a name can hold, so `a/z` precedes `a-b/a`."""
-    return {key: servers[key] for key in sorted(servers, key=lambda key: key.replace("/", "\0"))}
+def in_order(kind: Kind[Any], records: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, sorted by part, then by key: so `a/z` precedes `a-b/a`."""
+    return {key: records[key] for key in sorted(records, key=kind.order)}

@@ -93,6 +93,9 @@ class Server(Record):
     take_turns: NotRequired[bool]  # whether they do, as only machines that share a name would
 
 
+Servers = Mapping[str, Server]  # by key
+
+
 def choices(record: type) -> dict[str, tuple[str, ...]]:
     """The values of each field of a record that has a fixed list of them, `none` for null."""
     return {name: words for name, kind in get_type_hints(record).items() if (words := _choices(kind))}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from domain.history import Entry, attributed
+from domain.kinds import SERVER
 from domain.server import server_key
 from domain.timeline import StatusCounts, Steps, Window, is_annotation, status_counts
 from operations.servers import unknown
@@ -29,7 +30,7 @@ def history(store: Store, window: Window) -> HistoryReading:
 def server_history(store: Store, window: Window, server_group: str, host: str) -> HistoryReading:
     """The same for one server. Raises NotFound where there never was such a server."""
     key = server_key(server_group, host)
-    if store.get(key) is None and next(store.events(span=Span(about=key.__eq__)), None) is None:
+    if store.get(SERVER, key) is None and next(store.events(Span(about=key.__eq__, kind=SERVER.name)), None) is None:
         raise unknown(server_group, host)
     return _read(store, window, key.__eq__)
 
@@ -40,8 +41,8 @@ def history_summary(store: Store, steps: Steps) -> list[StatusCounts]:
     if not steps.times:
         return []
     about = window.is_about if window.is_about_some else None
-    span = Span(window.since, window.until, about)
-    return status_counts(chain(store.in_force(window.since, about), store.events(span=span)), steps)
+    span = Span(window.since, window.until, about, SERVER.name)
+    return status_counts(chain(store.in_force(SERVER, window.since, about), store.events(span)), steps)
 
 
 def events(store: Store, window: Window) -> HistoryReading:
@@ -50,7 +51,7 @@ def events(store: Store, window: Window) -> HistoryReading:
 
 
 def _read(store: Store, window: Window, about: Callable[[str], bool] | None) -> HistoryReading:
-    in_force = store.in_force(window.since, about) if window.has_start and window.since <= window.until else ()
+    in_force = store.in_force(SERVER, window.since, about) if window.has_start and window.since <= window.until else ()
     return HistoryReading(list(filter(window.matches, map(attributed, in_force))), *_newest(store, window, about))
 
 
@@ -61,6 +62,7 @@ def _newest(
     is_wanted: Callable[[Entry], bool] = lambda _entry: True,
 ) -> tuple[list[Entry], bool]:
     """As many as the window wants, the oldest first, and whether there are more."""
-    told = map(attributed, store.events(span=Span(window.since, window.until, about), newest_first=True))
+    span = Span(window.since, window.until, about, SERVER.name)
+    told = map(attributed, store.events(span, newest_first=True))
     found = list(islice((entry for entry in told if window.matches(entry) and is_wanted(entry)), window.limit + 1))
     return found[: window.limit][::-1], len(found) > window.limit

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from storage import Store
-from tests.stores.records import files, keep_in_journal, note, opened, put, remove, server, told
+from tests.stores.records import files, keep_in_journal, note, opened, put, remove, server, servers, told
 
 RECORD = {**server("a/x")}
 TEXT = json.dumps
@@ -64,7 +65,7 @@ def _assert_refused(store: Store, sentence: str) -> None:
     for use in (
         store.snapshot,
         store.check,
-        lambda: store.get("a/x"),
+        lambda: store.get(SERVER, "a/x"),
         lambda: put(store, server("b/x")),
         lambda: remove(store, "a/x"),
     ):
@@ -171,9 +172,9 @@ def test_two_records_on_one_line_are_two_records(path: Path, knows_it: bool) -> 
     if knows_it:
         store.snapshot()
     path.write_bytes(content.replace(b'},\n"b/x"', b'},"b/x"'))
-    assert store.snapshot().records.keys() == {"a/x", "b/x", "c/x"}
+    assert servers(store).keys() == {"a/x", "b/x", "c/x"}
     put(store, server("a/x", branch="next"))
-    assert opened(path).snapshot().records.keys() == {"a/x", "b/x", "c/x"}
+    assert servers(opened(path)).keys() == {"a/x", "b/x", "c/x"}
 
 
 def test_what_the_system_refuses_is_told_without_folders(path: Path) -> None:
@@ -218,9 +219,9 @@ def test_a_line_in_the_middle_of_the_journal_that_cannot_be_read_is_left_and_men
     assert (path.read_bytes(), journal.read_bytes()) == (content, bad)
     assert not files(path).count("tmp")
     _replace(journal, good)
-    assert list(store.snapshot().records) == ["a/x", "a/y", "b/x", "b/y"]
+    assert list(servers(store)) == ["a/x", "a/y", "b/x", "b/y"]
     note(store, ("c/x", "synced"))
-    assert list(opened(path).snapshot().records) == ["a/x", "a/y", "b/x", "b/y", "c/x"]
+    assert list(servers(opened(path))) == ["a/x", "a/y", "b/x", "b/y", "c/x"]
     assert [entry[0] for entry in told(opened(path))] == [1, 2, 3, 4, 5]
 
 
@@ -232,9 +233,9 @@ def test_without_its_broken_line_the_journal_serves_the_rest(path: Path) -> None
         note(store, (key, "synced"))
     lines = journal.read_bytes().splitlines(keepends=True)
     _replace(journal, b"".join([*lines[:-2], lines[-1]]))
-    assert list(store.snapshot().records) == ["a/x", "a/y", "b/y"]
+    assert list(servers(store)) == ["a/x", "a/y", "b/y"]
     note(store, ("b/x", "failed"))
-    assert list(opened(path).snapshot().records) == ["a/x", "a/y", "b/x", "b/y"]
+    assert list(servers(opened(path))) == ["a/x", "a/y", "b/x", "b/y"]
 
 
 def _replace(journal: Path, content: bytes) -> None:
@@ -256,6 +257,6 @@ def test_a_line_in_the_middle_of_the_history_that_cannot_be_read_is_named_and_th
         list(store.events())
     assert str(caught.value) == "The store status.json cannot be read: line 2 of its history cannot be read."
     note(store, ("d/x", "synced"))
-    assert list(opened(path).snapshot().records) == ["a/x", "b/x", "c/x", "d/x"]
+    assert list(servers(opened(path))) == ["a/x", "b/x", "c/x", "d/x"]
     history.write_bytes(history.read_bytes().replace(b"<html>\n", lines[1]))
     assert [entry[0] for entry in told(store)] == [1, 2, 3, 4]

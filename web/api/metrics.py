@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, request
 
 from config import VERSION
+from domain import kinds
 from domain.errors import Unavailable
 from domain.freshness import Computed, Moment, computed
 from domain.server import STATUSES, Server
@@ -68,7 +69,7 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
         servers: Collection[Server] = ()
         try:
             store.check(writes=False)
-            servers, is_ready = store.snapshot().records.values(), 1
+            servers, is_ready = store.snapshot().table(kinds.SERVER).records.values(), 1
         except Unavailable:
             is_ready = 0
         return _answer(

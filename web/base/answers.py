@@ -1,4 +1,4 @@
-"""Records -> JSON, and the ready bytes of a reading."""
+"""Servers -> JSON, and the ready bytes of a reading."""
 
 import gzip
 import math
@@ -16,8 +16,7 @@ from pydantic import Field
 
 from domain.freshness import TIMES, Computed, Moment, computed
 from domain.rules import notice
-from domain.server import FIELDS, Record, Server
-from storage import Records
+from domain.server import FIELDS, Record, Server, Servers
 
 _times = itemgetter(*TIMES)
 _ROW_FIELDS = tuple(name for name in FIELDS if name != "changed_files")
@@ -100,9 +99,9 @@ class Kept:
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[weakref.ref[Records], int, float, Ready] | None = None
+        self._kept: tuple[weakref.ref[Servers], int, float, Ready] | None = None
 
-    def ready(self, servers: Records, moment: Moment, make: Callable[[], tuple[Ready, float]]) -> Ready:
+    def ready(self, servers: Servers, moment: Moment, make: Callable[[], tuple[Ready, float]]) -> Ready:
         """The answer about these servers. `make` gives it with the epoch second from which it holds no more."""
         kept = self._kept  # once: another thread may put a newer one in its place meanwhile
         if kept and kept[0]() is servers and kept[1] <= moment.now < kept[2]:
@@ -111,7 +110,7 @@ class Kept:
         self._kept = (weakref.ref(servers, self._forget), moment.now, until, ready)
         return ready
 
-    def _forget(self, gone: "weakref.ref[Records]") -> None:
+    def _forget(self, gone: "weakref.ref[Servers]") -> None:
         if self._kept and self._kept[0] is gone:
             self._kept = None
 
@@ -139,13 +138,13 @@ class Rows:
     def __init__(self) -> None:
         self._rows: dict[str, _Made] = {}
 
-    def whole(self, servers: Records, moment: Moment) -> tuple[Ready, float]:
+    def whole(self, servers: Servers, moment: Moment) -> tuple[Ready, float]:
         """The array of all servers, and until when it holds. Rows of servers that are gone are forgotten."""
         self._rows = rows = {key: self._row(key, server, moment) for key, server in servers.items()}
         until = min((made.stale_from for made in rows.values() if not made.is_stale), default=math.inf)
         return _array(rows.values()), until
 
-    def some(self, servers: Records, moment: Moment) -> Ready:
+    def some(self, servers: Servers, moment: Moment) -> Ready:
         """The array of a selection of servers."""
         return _array([self._row(key, server, moment) for key, server in servers.items()])
 
