@@ -21,9 +21,8 @@ class Batch:
     events: Sequence[Event] = ()
 
     def kinds(self) -> set[str]:
-        """The names of the kinds that it is about."""
-        changed = {name for name, records in self.records.items() if records}
-        return changed.union(ref_of(event).kind for event in self.events) if self.events else changed
+        """The names of the kinds that it is about; of servers where it changes any."""
+        return {*self.records, *(event["kind"] for event in self.events if "kind" in event)}
 
 
 def decide_batch(
@@ -31,12 +30,16 @@ def decide_batch(
 ) -> tuple[Batch, Sequence[Answer]]:
     """What all of these changes make, one after the other, of the records that `get` gives at a revision, and an answer
     for each."""
-    records, events, answers = dict[str, dict[str, Any]](), list[Event](), list[Answer]()
+    records: dict[str, dict[str, Any]] = {}
+    events: list[Event] = []
+    answers: list[Answer] = []
     for change in changes:
-        before = dict[str, dict[str, Any]]()
+        before: dict[str, dict[str, Any]] = {}
         for kind, key in change.refs:
-            changed = records.get(kind, {})
-            before.setdefault(kind, {})[key] = changed[key] if key in changed else get(kind, key)
+            if kind not in before:
+                before[kind] = {}
+            changed = records.get(kind)
+            before[kind][key] = changed[key] if changed and key in changed else get(kind, key)
         try:
             decision = change.decide(before, revision + 1)
         except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
@@ -48,7 +51,10 @@ def decide_batch(
             continue
         revision += len(change.refs)
         for kind, decided in decision.records.items():
-            records.setdefault(kind, {}).update(decided)
+            if kind in records:
+                records[kind].update(decided)
+            else:
+                records[kind] = dict(decided)
         events += decision.events
     return Batch(revision, records, events), answers
 
@@ -56,7 +62,9 @@ def decide_batch(
 def _following(before: Changes, decision: Decision, gone: Gone, kinds: Kinds) -> Decision:
     """The decision, but that a record which was deleted is not there again before that, by a clock that was set back:
     the times of one record never run backwards."""
-    since = dict[tuple[str, str], str]()
+    if not gone:
+        return decision
+    since: dict[tuple[str, str], str] = {}
     for name, records in decision.records.items():
         for key in gone.get(name, {}).keys() & records.keys():
             record = records[key]

@@ -58,9 +58,8 @@ class Tables:
             self._put(batch.records)
             self.pending += batch.events
             self.note(batch.events)
-            changed = batch.kinds()
-            self.named |= changed
-            churns = not batch.events and all(self.kinds[name].churns for name in changed)
+            self.named |= batch.kinds()
+            churns = not batch.events and all(self.kinds[name].churns for name in batch.records)
             self._churned = self._churned + batch.revision - self.revision if churns else 0
             self.revision, self._snapshot = batch.revision, None
 
@@ -69,10 +68,11 @@ class Tables:
         what lies further ahead is brought back."""
         for event in events:
             self.latest = max(self.latest, event["time"])
-            kind, key = ref_of(event)
-            if event["event"] == "deleted" and kind in self._rows:
-                self._rows[kind].gone.pop(key, None)
-                self._rows[kind].gone[key] = event["time"]
+            if event["event"] == "deleted":
+                kind, key = ref_of(event)
+                if kind in self._rows:
+                    self._rows[kind].gone.pop(key, None)
+                    self._rows[kind].gone[key] = event["time"]
         for rows in self._rows.values():
             while rows.gone and is_far(self.latest, after=next(iter(rows.gone.values()))):
                 del rows.gone[next(iter(rows.gone))]
@@ -125,11 +125,11 @@ class _Rows:
 
     def put(self, records: Mapping[str, Any]) -> str:
         """Take over records; gives the latest time in them."""
-        latest, kind = "", self._kind
+        latest, part_of, latest_of = "", self._kind.part, self._kind.latest
         if records:
             self._table = None
         for key, record in records.items():
-            name = kind.part(key)
+            name = part_of(key)
             if name not in self._own:
                 self._parts[name] = dict(self._parts.get(name, {}))
                 self._own.add(name)
@@ -138,7 +138,7 @@ class _Rows:
                 if key not in part:
                     self._unsorted.add(name)
                 part[key] = record
-                latest = max(latest, kind.latest(record))
+                latest = max(latest, latest_of(record))
                 continue
             part.pop(key, None)
             if not part:

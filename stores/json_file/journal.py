@@ -200,9 +200,10 @@ def encoded(line: Line, kinds: Kinds) -> bytes:
     if isinstance(line, Checkpoint):
         members = {"checkpoint": line.revision, "file": line.file, "seconds": line.seconds, "journal": line.journal}
     else:
-        others = {kinds[name].member: records for name, records in line.records.items() if name != SERVER.name}
-        servers = line.records.get(SERVER.name, {})
-        members = {"revision": line.revision, SERVER.member: servers, **others, "history": line.events}
+        members = {"revision": line.revision, SERVER.member: {}}
+        for name, records in line.records.items():
+            members[kinds[name].member] = records
+        members["history"] = line.events
     return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -269,11 +270,11 @@ def _line(members: dict[str, Any], kinds: Kinds, known: int) -> Line:
         return Batch(revision, events=events)
     # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
     # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
-    records = dict[str, dict[str, Any]]()
+    records: dict[str, dict[str, Any]] = {}
     for name, kind in kinds.items():
-        stored = members.pop(kind.member, None)
-        if stored is not None:
-            records[name] = {key: record and kind.complete(record) for key, record in stored.items()}
+        if kind.member in members:
+            stored, complete = members.pop(kind.member), kind.complete
+            records[name] = {key: record and complete(record) for key, record in stored.items()}
     if members:
         raise _OfLaterVersion(
             f"its journal holds {sorted(members)[0]!r}, which only a later version of the service knows"

@@ -10,10 +10,14 @@ import pytest
 from domain.errors import Unavailable
 from domain.kinds import SERVER
 from storage import Store
+from tests.stores.kinds import parcel
 from tests.stores.records import files, keep_in_journal, note, opened, put, remove, server, servers, told
 
 RECORD = {**server("a/x")}
 TEXT = json.dumps
+
+
+PARCEL = parcel("a/x")
 
 
 def _of(**members: Any) -> str:
@@ -49,6 +53,9 @@ WRONG = {
     "a name that is none": (_of(servers={"a b/x": {**RECORD, "server_group": "a b"}}), "wrong at server_group"),
     "a record under another's key": (_of(servers={"a/y": RECORD}), "the record 'a/y' holds the names of another server"),
     "the second record wrong": (_of(servers={"a/x": RECORD, "b/x": {**RECORD, "host": 1}}), "the record 'b/x' is wrong at host"),
+    "parcels in a list": (_of(version="2.1", parcels=[]), 'it has no object "parcels"'),
+    "a parcel of no meaning": (_of(version="2.1", parcels={"a/x": {**PARCEL, "seen": 3}}), "the parcel 'a/x' is wrong at seen"),
+    "a parcel under another's key": (_of(version="2.1", parcels={"a/y": PARCEL}), "the parcel 'a/y' holds the names of another"),
     "a negative revision": (_of(revision=-1), 'its "revision" is no whole number'),
     "a revision larger than JSON's readers hold": (_of(revision=2**53), 'its "revision" is no whole number from 0 to 9007199254740991'),
     "a revision that one more would carry over": (_of(revision=2**63 - 1), 'its "revision" is no whole number'),

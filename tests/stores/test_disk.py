@@ -24,6 +24,7 @@ from stores.json_file.journal import Journal
 from tests.memory_store import snapshot_of
 from tests.process.service import wait_until
 from tests.stores.child import V1_BYTES, v1_store
+from tests.stores.kinds import PARCEL
 from tests.stores.records import files, keep_in_journal, note, opened, put, server, servers, told, write_the_file
 
 LONG = "x" * 4_096
@@ -182,7 +183,8 @@ def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(d
             keep_in_journal(store)
         key = f"a/{len(acknowledged):03}"
         try:
-            note(store, (key, "synced"), *[("b/x", ("synced", "failed")[turn % 2]) for turn in range(4)])
+            changes = [("b/x", ("synced", "failed")[turn % 2]) for turn in range(4)]
+            note(store, (key, "synced"), (f"parcel:{key}", "here"), *changes)
             acknowledged.append(key)
         except Unavailable as error:
             assert str(error).endswith("No space left on device.")  # noqa: PT017 - it is not sure to come
@@ -192,6 +194,7 @@ def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(d
     assert acknowledged
     for reader in (store, opened(path)):
         assert list(servers(reader)) == [*acknowledged, "b/x"]
+        assert list(reader.snapshot().table(PARCEL).records) == acknowledged
         revisions = [entry["revision"] for entry in reader.events()]
         assert len(set(revisions)) == len(revisions) >= 4 * len(acknowledged)
     subprocess.run(["mount", "-o", "remount,size=1m", str(disk)], check=True)

@@ -10,8 +10,9 @@ import pytest
 
 from domain.errors import Unavailable
 from tests.stores.child import PREPARED, V1_BYTES, WORK, assert_steps, v1_store
-from tests.stores.kinds import ref
-from tests.stores.records import at_once, files, keep_in_journal, note, of_servers, opened, put, server, servers
+from tests.stores.kinds import PARCEL, ref
+from tests.stores.older import refuses_older
+from tests.stores.records import at_once, files, keep_in_journal, note, of_servers, opened, put, server, servers, told
 from tests.stores.watched_disk import Disk
 
 
@@ -113,19 +114,22 @@ def test_whichever_call_fails_what_is_acknowledged_stays_and_the_rest_never_was(
             _fail(patched, left, is_lasting, other.snapshot)
             for key in ("a/1", "a/2"):
                 try:
-                    note(store, (key, "synced"))
+                    note(store, (key, "synced"), (f"parcel:{key}", "here"), ("tick:a", "on"))
                     acknowledged.append(key)
                 except Unavailable:
                     failed += 1
+        told_of = ["a/0", *[one for key in acknowledged[1:] for one in (key, f"parcel:{key}")]]
         for reader in (store, other, opened(path)):
             assert list(servers(reader)) == acknowledged
-            assert [entry["host"] for entry in reader.events()] == [key[2:] for key in acknowledged]
+            assert list(reader.snapshot().table(PARCEL).records) == acknowledged[1:]
+            assert [entry[1] for entry in told(reader)] == told_of
+        assert refuses_older(path) or not acknowledged[1:]
         for writer, key in ((other, "b/1"), (store, "b/2"), (opened(path), "b/3")):
             note(writer, (key, "synced"))
             acknowledged.append(key)
         for reader in (store, other, opened(path)):
             assert list(servers(reader)) == acknowledged
-            assert [f"{entry['server_group']}/{entry['host']}" for entry in reader.events()] == acknowledged
+            assert [entry[1] for entry in told(reader)] == [*told_of, "b/1", "b/2", "b/3"]
         assert {"history", "journal", "lock"} <= set(files(path)) <= {"history", "journal", "lock", "journal.tmp"}
         store.close()
         other.close()
