@@ -7,136 +7,169 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from domain.history import Entry, entry_key
-from domain.server import Server
+from domain.kinds import Event, Kind, Ref, ref_of
 from domain.tokens import Keyring, Token
 
-Records = Mapping[str, Server]
-Changes = Mapping[str, Server | None]  # None where there was, is, or shall be none
+R = TypeVar("R")
+
+# By the name of their kind, then by key; None where there was, is, or shall be none.
+Changes = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a change stores: the records of its keys, None to delete, and the history entries that this leaves."""
+    """What a change stores: records that it named, None to delete one, and the events that this leaves."""
 
     records: Changes
-    history: Sequence[Entry] = ()
+    events: Sequence[Event] = ()
 
     def changes_nothing(self, before: Changes) -> bool:
-        """Whether it gives back the very records that it got, and no entry."""
-        return not self.history and all(before.get(key) is record for key, record in self.records.items())
+        """Whether it gives back the very records that it got, and no event."""
+        return not self.events and all(
+            before.get(kind, {}).get(key) is record
+            for kind, records in self.records.items()
+            for key, record in records.items()
+        )
 
 
 Decide = Callable[[Changes, int], Decision]
 
 
-class Part(dict[str, Server]):
+class Part(dict[str, R]):
     """Records that are handed out, and what was made of them, by whoever made it: it holds as long as they do, and goes
     with them."""
 
     __slots__ = ("made",)
 
-    def __init__(self, records: Mapping[str, Server] | Iterable[tuple[str, Server]] = ()) -> None:
+    def __init__(self, records: Mapping[str, R] | Iterable[tuple[str, R]] = ()) -> None:
         super().__init__(records)
         self.made = dict[object, Any]()
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Every record at one revision, sorted by group then host. Shared: nobody changes it."""
+class Table(Generic[R]):
+    """Every record of one kind, sorted by part, then by key. Shared: nobody changes it.
 
-    revision: int
-    groups: Mapping[str, Part]  # of each group that has a server, its records by key; the same until one changes
+    It is the same object until a record of its kind changes, whatever else does, so what was made of it stays good.
+    """
+
+    parts: Mapping[str, Part[R]]  # of each part that has a record, its records by key; the same until one changes
 
     @cached_property
-    def records(self) -> Part:
-        """All records by key. Made for the first who wants all, as that costs what the fleet costs."""
-        return self.of(self.groups)
+    def records(self) -> Part[R]:
+        """All records by key. Made for the first who wants all, as that costs what they are."""
+        return self.of(self.parts)
 
-    def of(self, groups: Iterable[str]) -> Part:
-        """The records of these groups by key, as far as there are such groups."""
-        records = Part()
-        for name in sorted(groups):
-            records.update(self.groups.get(name, {}))
+    def of(self, parts: Iterable[str]) -> Part[R]:
+        """The records of these parts by key, as far as there are such parts."""
+        records = Part[R]()
+        for name in sorted(parts):
+            records.update(self.parts.get(name, {}))
         return records
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every record at one revision."""
+
+    revision: int
+    tables: Mapping[str, Table[Any]]  # of each kind that the store keeps, by its name
+
+    def table(self, kind: Kind[R]) -> Table[R]:
+        """The records of one kind."""
+        return self.tables[kind.name]
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the history: from one time to another, bounds included, about the servers whose keys are wanted."""
+    """A part of the history: from one time to another, bounds included, after a revision, of one kind or of all, and
+    about the records whose keys are wanted."""
 
     since: str = ""
     until: str = "~"  # sorts after every time
     about: Callable[[str], bool] | None = None  # None for all
+    kind: str = ""  # its name; empty for all
+    after: int = 0
 
-    def holds(self, entry: Entry) -> bool:
-        """Whether the entry is in it."""
-        return self.since <= entry["time"] <= self.until and (self.about is None or self.about(entry_key(entry)))
+    def holds(self, event: Event) -> bool:
+        """Whether the event is in it."""
+        kind, key = ref_of(event)
+        return (
+            event["revision"] > self.after
+            and self.since <= event["time"] <= self.until
+            and self.kind in ("", kind)
+            and (self.about is None or self.about(key))
+        )
 
 
-EVERYTHING = Span()
+EVERYTHING: Span = Span()
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one change did: the records of its keys before and after."""
+    """What one change did: the records that it named, before and after."""
 
     before: Changes
     after: Changes
 
 
 class Store(Protocol):
-    """Keeps the servers by key, changes them one commit after the other, and remembers each change.
+    """Keeps the records of every kind by key, changes them one commit after the other, and remembers what happened.
 
     Order: commits follow each other in one order, the same for every thread, process and reader. Each takes as many
-    revisions as it names keys, and a revision is never given twice. A change that changes nothing is no commit: it
+    revisions as it names records, and a revision is never given twice. A change that changes nothing is no commit: it
     takes none and writes nothing.
-    Durable: `change` returns only when its commit, records and history together, survives a power cut. An error means
+    Whole: a change may name records of several kinds, and is one commit. All that a decision looks at is named; a query
+    ("the oldest job that waits") is a snapshot, then a change that refuses if another was faster.
+    Durable: `change` returns only when its commit, records and events together, survives a power cut. An error means
     that nothing was acknowledged; the caller may send it again.
     Fresh: a reading shows every commit that was acknowledged, by whichever process, before it began; unless what it
     comes from stands still, and `age` says since when.
     Patient: whoever calls waits a few seconds and no more, however long a disk or a lock keeps others.
-    Honest: no time that it hands out lies more than a minute ahead of the clock: whoever finds one, a reading or a
-    commit, has it brought back to now for all, records and history alike, as far as the store can be written. The
-    times of the entries about one server never run backwards, also where it was deleted between. By a clock that cannot
-    be right it hands out and stores nothing.
+    Honest: no time that was (`Kind.times`) and that it hands out lies more than a minute ahead of the clock: whoever
+    finds one, a reading or a commit, has it brought back to now for all, records and history alike, as far as the store
+    can be written. The times of the events about one record never run backwards, also where it was deleted between. By
+    a clock that cannot be right it hands out and stores nothing.
     Owned: what is handed out is shared and never changed, neither by the store nor by the caller.
-    Cost: a commit costs what it changes, not the fleet, and changes that wait together share one.
+    Cost: a commit costs what it changes, not what there is, and changes that wait together share one. A kind that
+    churns costs the others nothing: their tables stay, and no file is written for it alone.
+    Known: it keeps the kinds that it was opened with. Of a kind that only a later version knows nothing is lost: what
+    stands still is kept as it is, and where it would go on without something, the store is refused in a sentence.
     Whatever keeps the store from being read or written is raised as Unavailable with the cause, and passes with it.
     """
 
-    def get(self, key: str) -> Server | None:
-        """The record of one server, None where there is none."""
+    def get(self, kind: Kind[R], key: str) -> R | None:
+        """One record, None where there is none."""
 
     def snapshot(self) -> Snapshot:
         """All records at one moment."""
 
-    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
-        """Commit what `decide` gives, all or nothing: one or many keys, a key once for each report about it.
+    def change(self, refs: Sequence[Ref], decide: Decide) -> Commit:
+        """Commit what `decide` gives, all or nothing: one or many records, one of them once for each report about it.
 
-        `decide` gets the present records of the keys and the first of the commit's revisions, which its entries carry.
-        It is pure and may be called again. What it raises is raised here, with nothing stored.
+        `decide` gets the present records that are named and the first of the commit's revisions, which its events
+        carry. It is pure and may be called again. What it raises is raised here, with nothing stored.
         """
 
-    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
-        """Commit records and entries of another store as they are, all or nothing.
+    def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:
+        """Commit records and events of another store as they are, all or nothing.
 
-        The entries follow those that are there, in the order of revisions. `revision` is the other store's, which none
+        The events follow those that are there, in the order of revisions. `revision` is the other store's, which none
         of theirs exceeds; those that are given from then on are greater.
         """
 
-    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
-        """The history after a revision, the oldest entry first unless asked otherwise, each once.
+    def events(self, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Any]:
+        """The history of a span, the oldest event first unless asked otherwise, each once.
 
-        It costs what is taken from it, not what is kept. Old entries may go by themselves; of a server that exists,
-        its last one stays.
+        It costs what is taken from it, not what is kept. Old events may go by themselves; of a record that exists, its
+        last one stays.
         """
 
-    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
-        """For each server that existed just before a time, or each wanted one, the entry of its state then, in the
-        order of revisions. It relies on the entries about one server being in the order of their times."""
+    def in_force(self, kind: Kind[Any], time: str, about: Callable[[str], bool] | None = None) -> Iterator[Any]:
+        """For each record of a kind that existed just before a time, or each wanted one, the event of its state then,
+        in the order of revisions. It relies on the events about one record being in the order of their times."""
 
     def check(self, *, writes: bool = True) -> None:
         """Try to read and to write. Raises Unavailable.
@@ -154,7 +187,8 @@ class Store(Protocol):
         where the last one was of that moment."""
 
     def behind_seconds(self) -> float:
-        """For how long what the operator reads, the file, has not shown all that was acknowledged; 0 where it does."""
+        """For how long what the operator reads, the file, has not shown all that was acknowledged, but for what churns;
+        0 where it does."""
 
     def notice(self) -> str:
         """What the operator should see to, though readings and reports go on: a sentence or two, else empty."""

@@ -122,7 +122,7 @@ def _fleet(machine: Postgres, servers: int) -> Iterator[str]:
             take_reports(store, moment, read_reports("cron", orjson.dumps(small), moment.now).reports)
         # What the filling left behind is not the load's to clear away.
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE servers, history")
+            connection.execute("VACUUM ANALYZE records, history")
             connection.execute("CHECKPOINT")
         yield url
 

@@ -1,9 +1,9 @@
 """What a record says at the moment of reading: computed, never stored."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -79,18 +79,6 @@ def latest_time(server: Server) -> str:
     """The latest time in a record."""
     run, check = server["last_pipeline_run"] or "", server["last_cron_check"] or ""
     return max(server["timestamp"], run, check, server["first_seen"], server["status_since"])
-
-
-def brought_back(server: Server, now: str) -> Server:
-    """The record as it is, but for the times that lie ahead of now: they are now."""
-    fields: Mapping[str, Any] = server
-    return cast(Server, {**server, **{field: now for field in TIMES if (fields[field] or "") > now}})
-
-
-def seen_since(server: Server, time: str) -> Server:
-    """The record of a server that is new, but seen from a time on at the earliest."""
-    fields = ("timestamp", "first_seen", "status_since")
-    return cast(Server, {**server, **{field: max(cast(Mapping[str, Any], server)[field], time) for field in fields}})
 
 
 def is_far(time: str, after: str) -> bool:

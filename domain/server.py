@@ -20,7 +20,6 @@ STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate
 
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
-MOST_TEXTS = 10_000
 MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
 
 
@@ -85,6 +84,8 @@ class Server(Record):
     take_turns: NotRequired[bool]  # whether they do, as only machines that share a name would
 
 
+Servers = Mapping[str, Server]  # by key
+
 FIELDS: tuple[str, ...] = tuple(Record.__annotations__)
 CHOICES = choices(Record)
 DESCRIPTIVE = ("project_name", "repo_name", "server_type", "environment")
@@ -130,27 +131,10 @@ def new_server(server_group: str, host: str, now: str) -> Server:
     return cast(Server, {**_BLANK, "server_group": server_group, "host": host, **times})
 
 
-class Texts:
-    """Each text once: the records of a fleet hold mostly the same words, times and commits, and as copies of their own
-    these take as much memory as all else."""
-
-    def __init__(self) -> None:
-        self._texts = dict[str, str]()
-
-    def shared(self, server: Server) -> Server:
-        """The same record, with the texts that others have too."""
-        texts = self._texts
-        if len(texts) > MOST_TEXTS:
-            texts.clear()  # what is still common comes back with the next records
-        same = {name: texts.setdefault(it, it) if type(it) is str else it for name, it in server.items()}
-        return cast(Server, same)
-
-
 def restore_servers(stored: dict[str, Any]) -> dict[str, Server]:
     """Records as they stand in a file, by key. Takes them out of `stored` one by one, so that a large fleet is not held
     twice. Raises ValueError as `restored` does."""
-    texts = Texts()
-    return {key: texts.shared(restored(key, stored.pop(key))) for key in list(stored)}
+    return {key: restored(key, stored.pop(key)) for key in list(stored)}
 
 
 def restored(key: str, record: Any) -> Server:

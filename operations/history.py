@@ -7,6 +7,7 @@ from itertools import chain, islice
 from domain.filters import MAX_LIMIT
 from domain.freshness import Moment
 from domain.history import Entry, attributed
+from domain.kinds import SERVER
 from domain.server import Server, server_key
 from domain.story import Run, Step, runs, steps
 from domain.timeline import DAY, FOREVER, HOUR, StatusCounts, Steps, Window, is_annotation, status_counts
@@ -48,7 +49,7 @@ def history(store: Store, window: Window) -> HistoryReading:
 def server_history(store: Store, window: Window, server_group: str, host: str) -> HistoryReading:
     """The same for one server. Raises NotFound where there never was such a server."""
     key = server_key(server_group, host)
-    if store.get(key) is None and next(store.events(span=Span(about=key.__eq__)), None) is None:
+    if store.get(SERVER, key) is None and next(store.events(Span(about=key.__eq__, kind=SERVER.name)), None) is None:
         raise unknown(server_group, host)
     return _read(store, window, key.__eq__)
 
@@ -59,8 +60,8 @@ def history_summary(store: Store, steps: Steps) -> list[StatusCounts]:
     if not steps.times:
         return []
     about = window.is_about if window.is_about_some else None
-    span = Span(window.since, window.until, about)
-    return status_counts(chain(store.in_force(window.since, about), store.events(span=span)), steps)
+    span = Span(window.since, window.until, about, SERVER.name)
+    return status_counts(chain(store.in_force(SERVER, window.since, about), store.events(span)), steps)
 
 
 def events(store: Store, window: Window) -> HistoryReading:
@@ -74,7 +75,7 @@ def server_story(store: Store, moment: Moment, server_group: str, host: str) -> 
     strip = Window({}, max(time_text(start), moment.oldest), FOREVER, MAX_LIMIT, has_start=True)
     told = server_history(store, strip, server_group, host)
     entries = server_history(store, Window({}, moment.oldest, FOREVER, MAX_STEPS + 1), server_group, host).entries
-    server = store.get(server_key(server_group, host))
+    server = store.get(SERVER, server_key(server_group, host))
     held = lasting(server, moment) if server else ()
     is_whole = len(entries) <= MAX_STEPS
     return ServerStory(
@@ -83,7 +84,7 @@ def server_story(store: Store, moment: Moment, server_group: str, host: str) -> 
 
 
 def _read(store: Store, window: Window, about: Callable[[str], bool] | None) -> HistoryReading:
-    in_force = store.in_force(window.since, about) if window.has_start and window.since <= window.until else ()
+    in_force = store.in_force(SERVER, window.since, about) if window.has_start and window.since <= window.until else ()
     return HistoryReading(list(filter(window.matches, map(attributed, in_force))), *_newest(store, window, about))
 
 
@@ -94,6 +95,7 @@ def _newest(
     is_wanted: Callable[[Entry], bool] = lambda _entry: True,
 ) -> tuple[list[Entry], bool]:
     """As many as the window wants, the oldest first, and whether there are more."""
-    told = map(attributed, store.events(span=Span(window.since, window.until, about), newest_first=True))
+    span = Span(window.since, window.until, about, SERVER.name)
+    told = map(attributed, store.events(span, newest_first=True))
     found = list(islice((entry for entry in told if window.matches(entry) and is_wanted(entry)), window.limit + 1))
     return found[: window.limit][::-1], len(found) > window.limit

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from domain.errors import Unavailable
-from storage import Records, Store
+from domain.kinds import SERVER
+from domain.server import Servers
+from storage import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +13,7 @@ class Figures:
     """What is measured of the store, and its servers: none while it is out of order."""
 
     is_ready: bool
-    servers: Records
+    servers: Servers
     behind_seconds: int
     journal_bytes: int
 
@@ -25,10 +27,10 @@ def ready(store: Store) -> str:
 
 def figures(store: Store) -> Figures:
     """The figures at this moment. They cost no write, and a store out of order still has some."""
-    servers: Records = {}
+    servers: Servers = {}
     try:
         store.check(writes=False)
-        is_ready, servers = True, store.snapshot().records
+        is_ready, servers = True, store.snapshot().table(SERVER).records
     except Unavailable:
         is_ready = False
     return Figures(is_ready, servers, int(store.behind_seconds()), store.journal_size())

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -10,8 +10,7 @@ import orjson
 
 from domain.dump import Thing, store_thing
 from domain.errors import Invalid
-from domain.history import entry_key
-from domain.server import server_key
+from domain.kinds import KINDS, Kinds, ref_of
 from domain.tokens import read_keyring
 from storage import Site, Store, TokenStore
 
@@ -25,14 +24,16 @@ class Place:
     store: Store
     tokens: TokenStore
     site: Site
+    kinds: Kinds = field(default_factory=lambda: KINDS)
 
 
 def contents(place: Place) -> Iterator[Thing]:
-    """All that is kept in a place, always in the same order: its servers, its history, its tokens."""
+    """All that is kept in a place, always in the same order: its records by kind, its history, its tokens."""
     snapshot = place.store.snapshot()
-    yield store_thing(snapshot.revision)
-    for server in snapshot.records.values():
-        yield "server", server
+    yield store_thing(snapshot.revision, [name for name, table in snapshot.tables.items() if table.parts])
+    for name, table in snapshot.tables.items():
+        for record in table.records.values():
+            yield name, record
     for entry in place.store.events():
         yield "entry", entry
     keyring = place.tokens.keyring()
@@ -68,10 +69,14 @@ def fill(target: Place, things: Iterable[Thing]) -> bool:
     missing = _missing(target, rest)
     while batch := list(islice(missing, BATCH)):
         was_missing = True
-        records = {server_key(one["server_group"], one["host"]): one for kind, one in batch if kind == "server"}
-        history = [one for kind, one in batch if kind == "entry"]
-        if records or history:
-            target.store.restore(records, history, store["revision"])
+        records = {
+            name: {kind.key(one): one for what, one in batch if what == name}
+            for name, kind in target.kinds.items()
+            if any(what == name for what, _one in batch)
+        }
+        events = [one for what, one in batch if what == "entry"]
+        if records or events:
+            target.store.restore(records, events, store["revision"])
         for kind, value in batch:
             if kind == "keyring":
                 target.tokens.restore(read_keyring(orjson.dumps(value)))
@@ -90,7 +95,9 @@ def compare(target: Place, things: Iterable[Thing]) -> Counter[str]:
     counts = Counter[str]()
     for thing, copied in zip_longest(things, counted(contents(target), counts)):
         if not thing or not copied or (thing != copied and thing[0] != "store"):
-            raise Invalid(f"The copy is not equal: {_named(thing or copied)} differs. Was something changed meanwhile?")
+            raise Invalid(
+                f"The copy is not equal: {_named(thing or copied, target)} differs. Was something changed meanwhile?"
+            )
         kind, value = copied
         if kind == "store" and value["revision"] < thing[1]["revision"]:
             raise Invalid("The copy is not equal: its revision is smaller.")
@@ -105,21 +112,20 @@ def _missing(target: Place, things: Iterator[Thing]) -> Iterator[Thing]:
         if known is None:
             yield thing
         elif known != thing:
-            raise _other(known)
+            raise _other(known, target)
     if known := next(there, None):
-        raise _other(known)
+        raise _other(known, target)
 
 
-def _other(known: Thing) -> Invalid:
-    return Invalid(
-        f"The target is neither empty nor a begun copy of the same: {_named(known)} is in it. Nothing was changed."
-    )
+def _other(known: Thing, target: Place) -> Invalid:
+    what = _named(known, target)
+    return Invalid(f"The target is neither empty nor a begun copy of the same: {what} is in it. Nothing was changed.")
 
 
-def _named(thing: Thing) -> str:
-    kind, value = thing
-    if kind == "server":
-        return f"the server {server_key(value['server_group'], value['host'])}"
-    if kind == "entry":
-        return f"the history entry {value['revision']} about {entry_key(value)}"
+def _named(thing: Thing, place: Place) -> str:
+    what, value = thing
+    if what in place.kinds:
+        return f"the {what} {place.kinds[what].key(value)}"
+    if what == "entry":
+        return f"the history entry {value['revision']} about {ref_of(value).key}"
     return "a token, or the key that signs them,"

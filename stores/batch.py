@@ -2,54 +2,77 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
-from domain.freshness import is_far, seen_since
-from domain.history import Entry, entry_key
-from domain.server import Server
+from domain.freshness import is_far
+from domain.kinds import Event, Kinds, ref_of
 from storage import Changes, Commit, Decision
 from stores.queue import Answer, Change
+
+Gone = Mapping[str, Mapping[str, str]]  # when records were deleted that were lately, by the name of their kind and key
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The records of all changes that share a commit, and the entries that they leave; `revision` is its last."""
+    """The records of all changes that share a commit, and the events that they leave; `revision` is its last."""
 
     revision: int
-    servers: Changes = field(default_factory=dict)
-    history: Sequence[Entry] = ()
+    records: Changes = field(default_factory=dict)
+    events: Sequence[Event] = ()
+
+    def kinds(self) -> set[str]:
+        """The names of the kinds that it is about; of servers where it changes any."""
+        return {*self.records, *(event["kind"] for event in self.events if "kind" in event)}
 
 
 def decide_batch(
-    changes: Sequence[Change], revision: int, get: Callable[[str], Server | None], gone: Mapping[str, str]
+    changes: Sequence[Change], revision: int, get: Callable[[str, str], Any], gone: Gone, kinds: Kinds
 ) -> tuple[Batch, Sequence[Answer]]:
     """What all of these changes make, one after the other, of the records that `get` gives at a revision, and an answer
-    for each. `gone` tells when those servers were deleted that were lately."""
-    servers, history, answers = dict[str, Server | None](), list[Entry](), list[Answer]()
+    for each."""
+    records: dict[str, dict[str, Any]] = {}
+    events: list[Event] = []
+    answers: list[Answer] = []
     for change in changes:
-        before: Changes = {key: servers[key] if key in servers else get(key) for key in change.keys}
+        before: dict[str, dict[str, Any]] = {}
+        for kind, key in change.refs:
+            if kind not in before:
+                before[kind] = {}
+            changed = records.get(kind)
+            before[kind][key] = changed[key] if changed and key in changed else get(kind, key)
         try:
             decision = change.decide(before, revision + 1)
         except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
             answers.append(error)
             continue
-        decision = _following(before, decision, gone)
+        decision = _following(before, decision, gone, kinds)
         answers.append(Commit(before, decision.records))
         if decision.changes_nothing(before):
             continue
-        revision += len(change.keys)
-        servers.update(decision.records)
-        history += decision.history
-    return Batch(revision, servers, history), answers
+        revision += len(change.refs)
+        for kind, decided in decision.records.items():
+            if kind in records:
+                records[kind].update(decided)
+            else:
+                records[kind] = dict(decided)
+        events += decision.events
+    return Batch(revision, records, events), answers
 
 
-def _following(before: Changes, decision: Decision, gone: Mapping[str, str]) -> Decision:
-    """The decision, but that a server which was deleted is not seen again before that, by a clock that was set back:
-    the times of one server never run backwards."""
-    new = {key: server for key, server in decision.records.items() if server and not before.get(key)}
-    since = {key: gone[key] for key in gone.keys() & new.keys() if not is_far(gone[key], after=new[key]["timestamp"])}
+def _following(before: Changes, decision: Decision, gone: Gone, kinds: Kinds) -> Decision:
+    """The decision, but that a record which was deleted is not there again before that, by a clock that was set back:
+    the times of one record never run backwards."""
+    if not gone:
+        return decision
+    since: dict[tuple[str, str], str] = {}
+    for name, records in decision.records.items():
+        for key in gone.get(name, {}).keys() & records.keys():
+            record = records[key]
+            if record and not before[name].get(key) and not is_far(gone[name][key], kinds[name].latest(record)):
+                since[name, key] = gone[name][key]
     if not since:
         return decision
-    records = {key: server and seen_since(server, since.get(key, "")) for key, server in decision.records.items()}
-    entries = [{**one, "time": max(one["time"], since.get(entry_key(one), ""))} for one in decision.history]
-    return Decision(records, cast(list[Entry], entries))
+    born = {name: dict(records) for name, records in decision.records.items()}
+    for (name, key), time in since.items():
+        born[name][key] = kinds[name].born(born[name][key], time)
+    return Decision(born, [{**one, "time": max(one["time"], since.get(ref_of(one), ""))} for one in decision.events])

@@ -6,19 +6,21 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from typing import TypeAlias
 
 from domain.errors import Unavailable
+from domain.kinds import Ref
 from storage import Commit, Decide
 
-Answer = Commit | BaseException
+Answer: TypeAlias = Commit | BaseException
 Take = Callable[[], "Sequence[Change]"]
 
 
 class Change:
     """A change on its way into a commit. `turn` is released when it is answered, or when it is its turn to lead."""
 
-    def __init__(self, keys: Sequence[str], decide: Decide) -> None:
-        self.keys = keys
+    def __init__(self, refs: Sequence[Ref], decide: Decide) -> None:
+        self.refs = refs
         self.decide = decide
         self.since = time.monotonic()
         self.answer: Answer | None = None
@@ -33,15 +35,15 @@ class CommitQueue:
     came meanwhile shares in it. A thread of its own would do too, but must be started after a fork and ended at a stop.
     """
 
-    def __init__(self, commit: Callable[[Take], Sequence[Answer]], most_keys: float = math.inf) -> None:
+    def __init__(self, commit: Callable[[Take], Sequence[Answer]], most_refs: float = math.inf) -> None:
         self._commit = commit
-        self._most_keys = most_keys  # that share a commit, unless the first alone names more
+        self._most_refs = most_refs  # that share a commit, unless the first alone names more
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
 
-    def submit(self, keys: Sequence[str], decide: Decide) -> Commit:
+    def submit(self, refs: Sequence[Ref], decide: Decide) -> Commit:
         """Wait for the change's commit. Raises what kept it from being stored."""
-        mine = Change(keys, decide)
+        mine = Change(refs, decide)
         with self._lock:
             self._waiting.append(mine)
             is_first = self._waiting[0] is mine
@@ -67,8 +69,8 @@ class CommitQueue:
 
         def take() -> Sequence[Change]:
             waiting = list(self._waiting)
-            named = accumulate(len(change.keys) for change in waiting)
-            batch[:] = waiting[: max(1, bisect_right(list(named), self._most_keys))]
+            named = accumulate(len(change.refs) for change in waiting)
+            batch[:] = waiting[: max(1, bisect_right(list(named), self._most_refs))]
             return batch
 
         try:

@@ -1,11 +1,12 @@
-"""The Store contract made visible: a lock, a dict and a number. Nothing survives the process."""
+"""The Store contract made visible: a lock, some dicts and a number. Nothing survives the process."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from domain.history import Entry, entry_key
-from domain.server import Server, server_key
-from storage import EVERYTHING, Changes, Commit, Decide, Part, Records, Snapshot, Span
+from domain.kinds import SERVER, Event, Kind, Ref, ref_of
+from storage import EVERYTHING, Changes, Commit, Decide, Part, R, Snapshot, Span, Table
+from tests.stores.kinds import KINDS
 
 
 class MemoryStore:
@@ -13,40 +14,46 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._snapshot = Snapshot(0, {})
-        self._history = list[Entry]()
+        self._snapshot = Snapshot(0, {name: Table({}) for name in KINDS})
+        self._history = list[Event]()
 
-    def get(self, key: str) -> Server | None:
-        return self._snapshot.records.get(key)
+    def get(self, kind: Kind[R], key: str) -> R | None:
+        return self._snapshot.table(kind).records.get(key)
 
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
-    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
+    def change(self, refs: Sequence[Ref], decide: Decide) -> Commit:
         with self._lock:
-            before = {key: self.get(key) for key in keys}
+            before = dict[str, dict[str, Any]]()
+            for kind, key in refs:
+                before.setdefault(kind, {})[key] = self.get(KINDS[kind], key)
             decision = decide(before, self._snapshot.revision + 1)
-            if decision.changes_nothing(before):
-                return Commit(before, decision.records)
-            records = {**self._snapshot.records, **decision.records}
-            self._snapshot = snapshot_of(self._snapshot.revision + len(keys), records)
-            self._history += decision.history
+            if not decision.changes_nothing(before):
+                self._take(self._snapshot.revision + len(refs), decision.records, decision.events)
             return Commit(before, decision.records)
 
-    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
+    def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:
         with self._lock:
-            records = {**self._snapshot.records, **records}
-            self._snapshot = snapshot_of(max(self._snapshot.revision + 1, revision), records)
-            self._history += history
+            self._take(max(self._snapshot.revision + 1, revision), records, events)
 
-    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
-        found = [entry for entry in self._history if entry["revision"] > after and span.holds(entry)]
+    def _take(self, revision: int, records: Changes, events: Sequence[Event]) -> None:
+        tables = dict(self._snapshot.tables)
+        for name, changed in records.items():
+            if changed:
+                tables[name] = table_of(KINDS[name], {**tables[name].records, **changed})
+        self._snapshot = Snapshot(revision, tables)
+        self._history += events
+
+    def events(self, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Any]:
+        found = [event for event in self._history if span.holds(event)]
         yield from reversed(found) if newest_first else found
 
-    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
-        last = {entry_key(entry): entry for entry in self.events(span=Span(about=about)) if entry["time"] < time}
-        existing = [entry for entry in last.values() if entry["event"] != "deleted"]
-        yield from sorted(existing, key=lambda entry: entry["revision"])
+    def in_force(self, kind: Kind[Any], time: str, about: Callable[[str], bool] | None = None) -> Iterator[Any]:
+        told = self.events(Span(about=about, kind=kind.name))
+        last = {ref_of(event): event for event in told if event["time"] < time}
+        existing = [event for event in last.values() if event["event"] != "deleted"]
+        yield from sorted(existing, key=lambda event: event["revision"])
 
     def check(self, *, writes: bool = True) -> None:
         """Memory is always there."""
@@ -70,11 +77,15 @@ class MemoryStore:
         """Nothing is held between two calls."""
 
 
-def snapshot_of(revision: int, records: Changes) -> Snapshot:
-    """The snapshot that holds these records; None for one that is gone."""
-    groups = dict[str, Part]()
-    present = [server for server in records.values() if server is not None]
-    for server in sorted(present, key=lambda server: (server["server_group"], server["host"])):
-        key = server_key(server["server_group"], server["host"])
-        groups.setdefault(server["server_group"], Part())[key] = server
-    return Snapshot(revision, groups)
+def table_of(kind: Kind[R], records: dict[str, R | None]) -> Table[R]:
+    """The table that holds these records; None for one that is gone."""
+    parts = dict[str, Part[R]]()
+    present = {key: record for key, record in records.items() if record is not None}
+    for key in sorted(present, key=kind.order):
+        parts.setdefault(kind.part(key), Part())[key] = present[key]
+    return Table(parts)
+
+
+def snapshot_of(revision: int, servers: dict[str, Any]) -> Snapshot:
+    """The snapshot that holds these servers and nothing else."""
+    return Snapshot(revision, {**{name: Table({}) for name in KINDS}, SERVER.name: table_of(SERVER, servers)})

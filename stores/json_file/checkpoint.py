@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.document import Document
+from domain.document import VERSION, Document, version_for
 from domain.errors import Unavailable
-from domain.history import Entry, file_entries
+from domain.kinds import Event
 from domain.times import time_text
 from storage import Snapshot
 from stores.batch import Batch
@@ -36,12 +36,14 @@ class Checkpointer:
     clock: Callable[[], float]
     pace: Pace
 
-    def make(self, *, starts_anew: bool = False) -> None:
-        """Bring the history and the file up to date. Raises Unavailable, with what is there as good as before."""
+    def make(self, *, starts_anew: bool = False, version: str = VERSION) -> None:
+        """Bring the history and the file up to date, which says this version or a later one. Raises Unavailable, with
+        what is there as good as before."""
         started, replica = time.monotonic(), self.replica
         with replica.memory:
-            snapshot, pending, known = replica.fleet.snapshot(), list(replica.fleet.pending), replica.files
-            is_foreign, revision = replica.is_foreign, snapshot.revision
+            tables, known, is_foreign = replica.tables, replica.files, replica.is_foreign
+            snapshot, pending = tables.snapshot(), list(tables.pending)
+            revision, version = snapshot.revision, max(version, replica.version, version_for(tables.named))
         with explained(self.path, "written"), understood(self.path):
             if is_foreign:
                 found = self._found(snapshot, pending)
@@ -50,36 +52,41 @@ class Checkpointer:
             if pending:
                 self.history.append(pending)
             with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
-                self.history.prune(self.oldest(), snapshot.records.__contains__, self.temporary)
-            document = Document(revision, snapshot.records, replica.others)
+                self.history.prune(self.oldest(), tables.has, self.temporary)
+            records = {name: table.records for name, table in snapshot.tables.items()}
+            document = Document(revision, records, replica.others, version)
             try:
-                file = write_synced(self.temporary, document.content(), like=self.path)
+                file = write_synced(self.temporary, document.content(replica.kinds), like=self.path)
                 with replica.memory:
                     if signature_of(self.path) not in known:
                         raise Unavailable(f"The store {self.path.name} was replaced by somebody while it was written.")
-                    _inode, size, _changed = file
                     line = Checkpoint(revision, file, time.monotonic() - started)
-                    # Announced over a foreign file, and then not made, it would pass for what that file holds.
-                    is_announced = replica.journal.is_usable and not replica.is_foreign
+                    # Announced over a foreign file, and then not made, it would pass for what that file holds. And
+                    # where the file says another version, everybody shall read it.
+                    is_new = replica.is_foreign or version != replica.version
+                    is_announced = replica.journal.is_usable and not is_new
                     if is_announced:
                         os.close(replica.journal.append(line))
                     rename_synced(self.temporary, self.path)
-                    if revision > replica.fleet.revision:
-                        replica.fleet.apply(Batch(revision))
+                    if revision > replica.tables.revision:
+                        replica.tables.apply(Batch(revision))
                     replica.note_checkpoint(line)
-                    is_long = replica.journal.offset > max(self.pace.journal, size // 4)
-                    if starts_anew or is_long or not is_announced:
+                    if starts_anew or replica.has_long_journal(self.pace) or not is_announced:
                         replica.journal.start_anew(line)
-                    replica.is_foreign = False
+                    replica.is_foreign, replica.version = False, version
                 self.lock.sign()
             finally:
                 self.temporary.unlink(missing_ok=True)  # what could not be renamed would only fill the disk
 
-    def _found(self, snapshot: Snapshot, pending: Sequence[Entry]) -> list[Entry]:
-        """The entries of what a file changed that somebody put there. As they are compared with the history, one that
+    def _found(self, snapshot: Snapshot, pending: Sequence[Event]) -> list[Event]:
+        """The events of what a file changed that somebody put there. As they are compared with the history, one that
         a crash left there is not made again."""
-        now, is_upgraded = time_text(int(self.clock())), self.replica.is_upgraded
-        last = self.history.last(pending)
+        now, replica, found = time_text(int(self.clock())), self.replica, list[Event]()
         with self.trouble.of("What was changed in the file is not told there."), understood(self.path):
-            return file_entries(snapshot.records, last, snapshot.revision, now, is_upgraded=is_upgraded)
+            for kind in replica.kinds.values():
+                if kind.compare:
+                    last = self.history.last(pending, kind.name)
+                    revision, records = snapshot.revision + len(found), snapshot.table(kind).records
+                    found += kind.compare(records, last, revision, now, is_upgraded=replica.is_upgraded)
+            return found
         return []

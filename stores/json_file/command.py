@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from domain.errors import Unavailable
-from stores.json_file.findings import Finding
+from domain.kinds import KINDS
+from stores.json_file.findings import Finding, counted_records
 from stores.json_file.pace import AS_IT_IS, Pace
 from stores.json_file.store import JsonFileStore
 from stores.json_file.verify import VERSION_1, verify
@@ -92,8 +93,8 @@ def _compact(path: Path, pace: Pace) -> int:
     store.compact()
     snapshot = store.snapshot()
     store.close()
-    servers = "1 server" if len(snapshot.records) == 1 else f"{len(snapshot.records)} servers"
-    print(f"{path.name} holds all: {servers} at revision {snapshot.revision}. Its journal starts anew.")
+    records = counted_records({name: table.records for name, table in snapshot.tables.items()}, KINDS)
+    print(f"{path.name} holds all: {records} at revision {snapshot.revision}. Its journal starts anew.")
     return WELL
 
 

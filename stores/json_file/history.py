@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from domain.history import Entry, entry_key
+from domain.kinds import Event, ref_of
 from domain.server import MAX_REVISION
 from storage import Span
 from stores.files import rename_synced, sync_folder, take_mode, write_all, write_synced
@@ -39,7 +39,7 @@ class HistoryFile:
         finally:
             os.close(descriptor)
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Event]) -> None:
         """Append the entries that are not there yet, and sync.
 
         Dying in the middle does no harm: the journal still has them all, and the next to append looks for the last
@@ -62,43 +62,46 @@ class HistoryFile:
         finally:
             os.close(descriptor)
 
-    def events(self, pending: Sequence[Entry], after: int, span: Span, *, newest_first: bool) -> Iterator[Entry]:
-        """What the file and then `pending`, which may have moved into it meanwhile, hold of a span after a revision.
+    def events(self, pending: Sequence[Event], span: Span, *, newest_first: bool) -> Iterator[Event]:
+        """What the file and then `pending`, which may have moved into it meanwhile, hold of a span.
 
         Raises ValueError at a line that cannot be read, unless it is the last.
         """
         index, waiting = self._looked_up(pending)
-        waiting = [entry for entry in waiting if entry["revision"] > after and span.holds(entry)]
-        numbers = index.numbers(after, span) if index else ()
+        waiting = [entry for entry in waiting if span.holds(entry)]
+        numbers = index.numbers(span) if index else ()
         if newest_first:
             yield from reversed(waiting)
             numbers = numbers[::-1]
         for entry in index.read(numbers) if index else ():
-            if span.since <= entry["time"] <= span.until:
+            if span.since <= entry["time"] <= span.until and (not span.kind or ref_of(entry).kind == span.kind):
                 yield entry
         if not newest_first:
             yield from waiting
 
-    def in_force(self, pending: Sequence[Entry], time: str, about: Callable[[str], bool] | None) -> Iterator[Entry]:
-        """The entry of each server's state just before a time. Raises ValueError as `events`."""
-        return (entry for entry in self.last(pending, time, about) if entry["event"] != "deleted")
+    def in_force(
+        self, pending: Sequence[Event], kind: str, time: str, about: Callable[[str], bool] | None
+    ) -> Iterator[Event]:
+        """The entry of the state of each record of a kind just before a time. Raises ValueError as `events`."""
+        return (entry for entry in self.last(pending, kind, time, about) if entry["event"] != "deleted")
 
     def last(
-        self, pending: Sequence[Entry], time: str = "~", about: Callable[[str], bool] | None = None
-    ) -> Iterator[Entry]:
-        """The last entry before a time about each server that ever was. Raises ValueError as `events`."""
+        self, pending: Sequence[Event], kind: str, time: str = "~", about: Callable[[str], bool] | None = None
+    ) -> Iterator[Event]:
+        """The last entry before a time about each record of a kind that ever was. Raises ValueError as `events`."""
         index, waiting = self._looked_up(pending)
-        last = {entry_key(entry): entry for entry in waiting if entry["time"] < time and Span(about=about).holds(entry)}
+        span = Span(about=about, kind=kind)
+        last = {ref_of(entry).key: entry for entry in waiting if entry["time"] < time and span.holds(entry)}
         numbers = sorted(
             lines[count - 1]
-            for key, lines, count in (index.before(time, about) if index else ())
+            for key, lines, count in (index.before(time, kind, about) if index else ())
             if count and key not in last
         )
         yield from index.read(numbers) if index else ()
         yield from sorted(last.values(), key=itemgetter("revision"))
 
-    def bring_back(self, pending: Sequence[Entry], now: str, temporary: Path) -> None:
-        """Bring the times later than now back to it, those of `pending` as they come into the file; none of one server
+    def bring_back(self, pending: Sequence[Event], now: str, temporary: Path) -> None:
+        """Bring the times later than now back to it, those of `pending` as they come into the file; none of one record
         runs backwards by that. Who calls it holds the store's lock. Raises ValueError as `events`."""
         if pending:
             self.append([{**entry, "time": min(entry["time"], now)} for entry in pending])
@@ -112,18 +115,19 @@ class HistoryFile:
         """Read what was appended. Raises ValueError as `events`."""
         self._looked_up(())
 
-    def prune(self, oldest: str, is_there: Callable[[str], bool], temporary: Path) -> None:
+    def prune(self, oldest: str, is_there: Callable[[str, str], bool], temporary: Path) -> None:
         """Take out the entries before a time: the file is written anew beside, and renamed.
 
-        Of each server that is still there the last of them stays, so that the state in force has no hole; and the last
+        Of each record that is still there the last of them stays, so that the state in force has no hole; and the last
         line of all, which tells up to where the journal's entries came here. Who calls it holds the store's lock.
         """
         if not oldest:
             return
         index, _pending = self._looked_up(())
         old = set[int]()
-        for key, lines, count in index.before(oldest, None) if index else ():
-            old.update(lines[: max(0, count - 1) if is_there(key) else count])
+        for kind in index.lines if index else ():
+            for key, lines, count in index.before(oldest, kind, None) if index else ():
+                old.update(lines[: max(0, count - 1) if is_there(kind, key) else count])
         if index:
             old.discard(len(index) - 1)
             if old:
@@ -135,7 +139,7 @@ class HistoryFile:
         with self._lock:
             self._index = None
 
-    def _looked_up(self, pending: Sequence[Entry]) -> tuple[Index | None, list[Entry]]:
+    def _looked_up(self, pending: Sequence[Event]) -> tuple[Index | None, list[Event]]:
         """The index of the file as it is now, and what of `pending` is not in it."""
         with self._lock:
             index, self._index = self._index, None  # what fails here is tried anew

@@ -5,24 +5,27 @@ import re
 import weakref
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import orjson
 
-from domain.history import Entry, entry_key, is_entry
+from domain.kinds import SERVER, Event, is_event, ref_of
 from storage import Span
 
 BLOCK_LINES = 256  # neighbours that are read at once
 
-# How each line begins; a line that somebody wrote otherwise is parsed.
+# How each line begins, of a server or of another kind; a line that somebody wrote otherwise is parsed.
 _HEAD = re.compile(
-    rb'\{"revision":\d+,"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)","server_group":"([\w.:-]+)","host":"([\w.:-]+)"'
+    rb'\{"revision":\d+,"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)",'
+    rb'(?:"server_group":"([\w.:-]+)","host":"([\w.:-]+)"|"kind":"([^"\\]+)","key":"([^"\\]+)")'
 )
 
 
 class Index:
-    """The lines of one history file, by time and by server. The file stays open: what replaces it is another index's.
+    """The lines of one history file, by time and by what they are about. The file stays open: what replaces it is
+    another index's.
 
     Only added to, so that readers need no lock; what adds to it does.
     """
@@ -31,7 +34,8 @@ class Index:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
         self.inode = os.fstat(self._descriptor).st_ino
-        self.lines = dict[str, "array[int]"]()  # of each server, by key
+        self.lines = dict[str, dict[str, "array[int]"]]()  # of each record, by the name of its kind and key
+        self._counts = Counter[str]()  # of each kind
         self.times = array("Q")  # of each line, as the number that its digits make
         self.latest = 0  # of these
         self._starts = array("Q", [0])  # of each line, and the end of the last
@@ -59,60 +63,71 @@ class Index:
                 waiting = line
         self._add(waiting, _parsed(waiting))
 
-    def _add(self, line: bytes, head: tuple[int, str] | None) -> bool:
+    def _add(self, line: bytes, head: tuple[int, str, str] | None) -> bool:
         if head is None:
             return False
-        time, key = head
+        time, kind, key = head
         self._is_ascending = self._is_ascending and (not self.times or time >= self.times[-1])
         self._last_line = line
         self._starts.append(self._starts[-1] + len(line))
         self.times.append(time)
         self.latest = max(self.latest, time)
-        self.lines.setdefault(key, array("I")).append(len(self.times) - 1)
+        self._counts[kind] += 1
+        self.lines.setdefault(kind, {}).setdefault(key, array("I")).append(len(self.times) - 1)
         return True
 
-    def numbers(self, after: int, span: Span) -> Sequence[int]:
-        """The lines after a revision that may be in a span, in their order: its times are only bounds here."""
+    def numbers(self, span: Span) -> Sequence[int]:
+        """The lines that may be in a span, in their order: its times and its kind are only bounds here."""
         since, until = as_number(span.since), as_number(span.until)
         first, end = 0, len(self)
-        if after:
-            first = bisect_right(range(end), after, key=self.revision)
+        if span.after:
+            first = bisect_right(range(end), span.after, key=self.revision)
         if self._is_ascending:
             first = max(first, bisect_left(self.times, since, 0, end))
             end = bisect_right(self.times, until, 0, end)
-        if span.about is None:
-            return range(first, end)
-        wanted = [lines for key, lines in list(self.lines.items()) if span.about(key)]
+        if span.about is None and (not span.kind or 2 * self._counts[span.kind] > len(self)):
+            return range(first, end)  # to leave some out costs less than to find most
+        wanted = [
+            lines for name in ([span.kind] if span.kind else self.lines) for _, lines in self._of(name, span.about)
+        ]
         return sorted(
             number for lines in wanted for number in lines[bisect_left(lines, first) : bisect_left(lines, end)]
         )
 
-    def before(self, time: str, about: Callable[[str], bool] | None) -> Iterator[tuple[str, "array[int]", int]]:
-        """Of each wanted server its key, its lines, and how many of them are before a time."""
-        bound = as_number(time)
-        for key, lines in list(self.lines.items()):
+    def _of(self, kind: str, about: Callable[[str], bool] | None) -> Iterator[tuple[str, "array[int]"]]:
+        """Each wanted record of a kind by its key, and its lines."""
+        for key, lines in list(self.lines.get(kind, {}).items()):
             if about is None or about(key):
-                yield key, lines, bisect_left(lines, bound, key=self.times.__getitem__)
+                yield key, lines
 
-    def read(self, numbers: Sequence[int]) -> Iterator[Entry]:
+    def before(
+        self, time: str, kind: str, about: Callable[[str], bool] | None
+    ) -> Iterator[tuple[str, "array[int]", int]]:
+        """Of each wanted record of a kind its key, its lines, and how many of them are before a time."""
+        bound = as_number(time)
+        for key, lines in self._of(kind, about):
+            yield key, lines, bisect_left(lines, bound, key=self.times.__getitem__)
+
+    def read(self, numbers: Sequence[int]) -> Iterator[Event]:
         """The entries of these lines. Raises ValueError at one that cannot be read."""
         for start in range(0, len(numbers), BLOCK_LINES):
             for number, line in self._block(numbers[start : start + BLOCK_LINES]):
                 try:
-                    entry: Entry = orjson.loads(line)
+                    entry: Event = orjson.loads(line)
                 except ValueError:
                     raise _unreadable(number) from None
-                if not is_entry(entry):
+                if not is_event(entry):
                     raise _unreadable(number)
                 yield entry
 
     def brought_back(self, now: str) -> Iterator[bytes]:
-        """All lines, but for the times later than now: now, or the time of the server's next line if earlier."""
+        """All lines, but for the times later than now: now, or the time of the next line about the same if earlier."""
         times = array("Q", self.times)
-        for lines in self.lines.values():
-            bound = as_number(now)
-            for number in reversed(lines):
-                times[number] = bound = min(bound, times[number])
+        for records in self.lines.values():
+            for lines in records.values():
+                bound = as_number(now)
+                for number in reversed(lines):
+                    times[number] = bound = min(bound, times[number])
         for number, (time, known) in enumerate(zip(times, self.times, strict=True)):
             line = self._line(number)
             yield line if time == known else _stamped(line, as_time(time))
@@ -154,19 +169,21 @@ def as_time(number: int) -> str:
     return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}T{digits[8:10]}:{digits[10:12]}:{digits[12:14]}Z"
 
 
-def _head(line: bytes) -> tuple[int, str] | None:
-    """The time and the key of a line; None where it cannot be read."""
-    if head := _HEAD.match(line):
-        return int(head[1].translate(None, b"-:TZ")), f"{head[2].decode()}/{head[3].decode()}"
-    return _parsed(line)
+def _head(line: bytes) -> tuple[int, str, str] | None:
+    """The time of a line, and the kind and key of what it is about; None where it cannot be read."""
+    if not (head := _HEAD.match(line)):
+        return _parsed(line)
+    time, group, host, kind, key = head.groups()
+    at = int(time.translate(None, b"-:TZ"))
+    return (at, SERVER.name, f"{group.decode()}/{host.decode()}") if group else (at, kind.decode(), key.decode())
 
 
-def _parsed(line: bytes) -> tuple[int, str] | None:
+def _parsed(line: bytes) -> tuple[int, str, str] | None:
     """The same, from the whole line."""
     try:
-        entry: Entry = orjson.loads(line)
+        entry: Event = orjson.loads(line)
         int(entry["revision"])
-        return as_number(entry["time"]), entry_key(entry)
+        return as_number(entry["time"]), *ref_of(entry)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -1,6 +1,7 @@
 """The journal: what was committed since the file was last written, a line a commit.
 
-A commit is the line `{"revision":…,"servers":{key:record or null},"history":[entry…]}`. A checkpoint is announced,
+A commit is the line `{"revision":…,"servers":{key:record or null},"history":[event…]}`, with a member more for each
+other kind that it is about; one that this version does not know is refused. A checkpoint is announced,
 before the file is replaced, by `{"checkpoint":revision,"file":[inode,size,mtime],"seconds":…,"journal":inode}`, so that
 every process knows the new file for one of ours and need not read it. Such a line is also a journal's first, and only
 there it names the journal's own inode: in a copy it is another's.
@@ -11,12 +12,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
-from domain.history import is_entry
-from domain.server import MAX_REVISION, completed, is_revision, restore_servers
+from domain.kinds import SERVER, Kinds, is_event
+from domain.server import MAX_REVISION, is_revision
 from stores.batch import Batch
 from stores.files import Signature, rename_synced, write_all, write_synced
 
@@ -32,7 +33,7 @@ class Checkpoint:
     journal: int = 0
 
 
-Line = Batch | Checkpoint
+Line: TypeAlias = Batch | Checkpoint
 
 
 class Journal:
@@ -41,11 +42,12 @@ class Journal:
     Who appends, or starts it anew, holds the store's lock. Reading needs none: a line counts once it has its line end.
     """
 
-    def __init__(self, path: Path, like: Path) -> None:
+    def __init__(self, path: Path, like: Path, kinds: Kinds) -> None:
         self.path = path
         self.inode = 0
         self.offset = 0
         self._like = like
+        self._kinds = kinds
         self._descriptor: int | None = None
         self._revision = 0  # of the last line
         self._checkpoint: Signature | None = None  # the last that was announced
@@ -85,7 +87,7 @@ class Journal:
         return older + newer if older is not None and goes_on else None
 
     def reopen(self, known: int = 0) -> list[Line]:
-        """Every line of the file that the path names now, without the servers of commits up to the revision `known`.
+        """Every line of the file that the path names now, without the records of commits up to the revision `known`.
 
         Raises ValueError where a line in its middle cannot be read.
         """
@@ -103,7 +105,7 @@ class Journal:
 
         Returns the descriptor, for `sync` or to be closed: not the one for reading, which a reader may close meanwhile.
         """
-        content = encoded(line)
+        content = encoded(line, self._kinds)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             write_all(descriptor, content)
@@ -134,7 +136,7 @@ class Journal:
         """Begin a new file with this checkpoint. Who holds the old one reads it to its end, then finds the new."""
         temporary = self.path.with_name(f"{self.path.name}.tmp")
         temporary.touch()
-        write_synced(temporary, [encoded(replace(checkpoint, journal=temporary.stat().st_ino))], like=self._like)
+        write_synced(temporary, [encoded(replace(checkpoint, journal=temporary.stat().st_ino), {})], like=self._like)
         try:
             rename_synced(temporary, self.path)
         except OSError:
@@ -162,7 +164,7 @@ class Journal:
             return None
         if size == self.offset:
             return []
-        lines, good = decoded(os.pread(self._held, size - self.offset, self.offset), known)
+        lines, good = decoded(os.pread(self._held, size - self.offset, self.offset), self._kinds, known)
         if lines and lines[0].revision < self._revision:
             return None  # an older one was copied over it, and has a line that ends just where reading ended
         self.offset += good
@@ -192,13 +194,16 @@ def written_to(lines: Sequence[Line]) -> int:
     return lines[0].journal if lines and isinstance(lines[0], Checkpoint) else 0
 
 
-def encoded(line: Line) -> bytes:
+def encoded(line: Line, kinds: Kinds) -> bytes:
     """The bytes of a line."""
     members: dict[str, Any]
     if isinstance(line, Checkpoint):
         members = {"checkpoint": line.revision, "file": line.file, "seconds": line.seconds, "journal": line.journal}
     else:
-        members = {"revision": line.revision, "servers": line.servers, "history": line.history}
+        members = {"revision": line.revision, SERVER.member: {}}
+        for name, records in line.records.items():
+            members[kinds[name].member] = records
+        members["history"] = line.events
     return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -213,21 +218,23 @@ def taken_in(revision: int, lines: Sequence[Line]) -> int:
     return max(revision, last if revision >= last else lines[-1].revision)
 
 
-def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
-    """The lines of the content, and how many bytes they hold. Commits up to the revision `known` come without servers:
+def decoded(content: bytes, kinds: Kinds, known: int = 0) -> tuple[list[Line], int]:
+    """The lines of the content, and how many bytes they hold. Commits up to the revision `known` come without records:
     a long journal, most of which the file holds already, would take as much memory as the fleet.
 
     A last line that cannot be read was torn by a crash, before anybody was told that it is stored. One before it was
-    not: raises ValueError, as for a revision that no line of ours has.
+    not: raises ValueError, as for a revision that no line of ours has, and for a kind that only a later version knows.
     """
     lines, good = list[Line](), 0
     for text in io.BytesIO(content):
         if not text.endswith(b"\n"):
             break
         try:
-            line = _line(orjson.loads(text), known)
-            entries = line.history if isinstance(line, Batch) else ()
-            revisions = [line.revision, *[entry["revision"] for entry in entries]]
+            line = _line(orjson.loads(text), kinds, known)
+            events = line.events if isinstance(line, Batch) else ()
+            revisions = [line.revision, *[event["revision"] for event in events]]
+        except _OfLaterVersion:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError):
             if content.find(b"\n", good + len(text)) < 0:
                 break
@@ -239,24 +246,37 @@ def decoded(content: bytes, known: int = 0) -> tuple[list[Line], int]:
     return lines, good
 
 
-def problem_of(line: Batch) -> str:
-    """What is wrong with the records and entries of a commit; empty if nothing is."""
+def problem_of(batch: Batch, kinds: Kinds) -> str:
+    """What is wrong with the records and events of a commit; empty if nothing is."""
     try:
-        restore_servers({key: server for key, server in line.servers.items() if server is not None})
+        for name, records in batch.records.items():
+            kinds[name].restore({key: record for key, record in records.items() if record is not None})
     except ValueError as error:
         return str(error)
-    return "" if all(map(is_entry, line.history)) else "it holds a history entry that is none"
+    return "" if all(map(is_event, batch.events)) else "it holds a history entry that is none"
 
 
-def _line(members: dict[str, Any], known: int) -> Line:
+class _OfLaterVersion(ValueError):
+    """A line holds what this version would lose."""
+
+
+def _line(members: dict[str, Any], kinds: Kinds, known: int) -> Line:
     if "checkpoint" in members:
         inode, size, changed = members["file"]
         file = inode, size, changed
         return Checkpoint(int(members["checkpoint"]), file, float(members["seconds"]), int(members["journal"]))
-    revision, servers = int(members["revision"]), members["servers"]
+    revision, events, _servers = int(members.pop("revision")), members.pop("history"), members[SERVER.member]
     if revision <= known:
-        return Batch(revision, history=members["history"])
+        return Batch(revision, events=events)
     # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
     # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
-    kept = {key: server and completed(server) for key, server in servers.items()}
-    return Batch(revision, kept, members["history"])
+    records: dict[str, dict[str, Any]] = {}
+    for name, kind in kinds.items():
+        if kind.member in members:
+            stored, complete = members.pop(kind.member), kind.complete
+            records[name] = {key: record and complete(record) for key, record in stored.items()}
+    if members:
+        raise _OfLaterVersion(
+            f"its journal holds {sorted(members)[0]!r}, which only a later version of the service knows"
+        )
+    return Batch(revision, records, events)

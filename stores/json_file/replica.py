@@ -1,29 +1,36 @@
-"""What one process knows of a store: the fleet in memory, read from the file and, commit by commit, the journal."""
+"""What one process knows of a store: the records in memory, read from the file and, commit by commit, the journal."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from domain.document import Upgrade, read_document
+from domain.document import VERSION, Upgrade, read_document, version_for
 from domain.errors import Unavailable
+from domain.kinds import Kinds
 from domain.server import MAX_REVISION
 from stores.batch import Batch
 from stores.files import Signature, explained, not_understood, read_signed, signature_of
 from stores.json_file.history import HistoryFile
 from stores.json_file.journal import Checkpoint, Journal, Line, batches, checkpoints, problem_of, taken_in, written_to
+from stores.json_file.pace import Pace
 from stores.queue import Answer
-from stores.tables import Fleet
+from stores.tables import Tables
 
 BEGIN_ANEW = "Mount its disk or put a backup back; `flask store new` begins an empty one."
+Decided: TypeAlias = Callable[[Tables], tuple[Batch, Sequence[Answer]]]
+
 ON_PURPOSE = b"{}"  # an empty store, wherever somebody puts it
-BROUGHT_BACK_AT_ONCE = 1_000  # servers in one line of the journal
+BROUGHT_BACK_AT_ONCE = 1_000  # records in one line of the journal
+
+
+class FileIsOlder(Exception):
+    """A commit is about a kind that a version would lose which reads the file."""
 
 
 class Replica:
-    """The fleet, and how far the files that it comes from were read. Whoever uses more than one of them holds `memory`.
+    """The records, and how far the files they come from were read. Whoever uses more than one of them holds `memory`.
 
     What the file holds is the truth up to its revision; the journal adds what came later. A file that is not the
     last checkpoint was edited or put back by somebody: it is taken over, and what was committed after the last
@@ -32,14 +39,16 @@ class Replica:
     """
 
     def __init__(
-        self, path: Path, journal: Path, history: HistoryFile, upgrade: Upgrade, was_made: Callable[[], bool]
+        self, path: Path, history: HistoryFile, upgrade: Upgrade, was_made: Callable[[], bool], kinds: Kinds
     ) -> None:
         self.name = path.name
+        self.kinds = kinds
         self.memory = threading.RLock()
-        self.journal = Journal(journal, like=path)
-        self.fleet = Fleet(0, {}, ())
+        self.journal = Journal(path.with_name(f"{path.name}.journal"), path, kinds)
+        self.tables = Tables(kinds)
         self.files: tuple[Signature | None, ...] = ()  # what the file may be: the last checkpoint, or the one before
         self.others: Mapping[str, Any] = {}
+        self.version = VERSION  # that the file says
         self.in_file = 0  # the revision that the file holds
         self.was_read = False  # ever
         self.looked_at = 0.0  # when all was last known to be what the files say, by the monotonic clock
@@ -58,8 +67,13 @@ class Replica:
 
     @property
     def is_behind(self) -> bool:
-        """Whether something was committed that the file does not hold."""
-        return self.fleet.revision > self.in_file
+        """Whether something was committed that the file does not hold, and for which it is worth being written."""
+        return self.tables.lasting > self.in_file
+
+    def has_long_journal(self, pace: Pace) -> bool:
+        """Whether the next checkpoint starts the journal anew."""
+        file = self.files[0] if self.files else None
+        return self.journal.offset > max(pace.journal, file[1] // 4 if file else 0)
 
     @property
     def is_put_there(self) -> bool:
@@ -97,14 +111,14 @@ class Replica:
     def _take_over(self, batch: Batch) -> None:
         if not self.is_behind:
             self.behind_since = time.monotonic()
-        self.fleet.apply(batch)
+        self.tables.apply(batch)
 
     def _load(self) -> None:
         """Read everything."""
         self.is_read = False  # what fails here is tried again, as the journal's place has moved on already
         while True:
             file, content = read_signed(self._path)
-            document = read_document(content, self._upgrade)
+            document = read_document(content, self._upgrade, self.kinds)
             lines = self.journal.reopen(known=document.revision)
             in_history = self._history.last_revision()
             was_there = self._device is not None or bool(self.journal.inode or in_history) or self._was_made()
@@ -121,7 +135,7 @@ class Replica:
             )
         commits = batches(lines)
         for batch in commits:
-            if problem := problem_of(batch):
+            if problem := problem_of(batch, self.kinds):
                 raise ValueError(f"the line of revision {batch.revision} in its journal is damaged: {problem}")
         # The last checkpoint, or the one before it, if a crash came between announcing and renaming.
         start, self.is_foreign = document.revision, file not in [one.file for one in checkpoints(lines)[-2:]]
@@ -129,28 +143,34 @@ class Replica:
         # belong together.
         if self.is_foreign and lines and written_to(lines) == self.journal.inode:
             start = taken_in(start, lines)
-        pending = [entry for batch in commits for entry in batch.history if entry["revision"] > in_history]
-        fleet = Fleet(document.revision, document.servers, pending)
+        pending = [event for batch in commits for event in batch.events if event["revision"] > in_history]
+        tables = Tables(self.kinds, document.revision, document.records)
         for batch in commits:
-            fleet.note(batch.history)
             if batch.revision > start:
-                fleet.apply(replace(batch, history=()))
+                tables.apply(batch)
+            else:
+                tables.note(batch.events)
+        tables.pending = pending
         # A backup that was put back holds an older revision; none is given twice all the same.
-        fleet.revision = max(self.fleet.revision, start, in_history, *[line.revision for line in lines], 0)
-        self.fleet, self.others, self.is_upgraded = fleet, document.others, document.is_upgraded
+        tables.revision = max(self.tables.revision, start, in_history, *[line.revision for line in lines], 0)
+        self.tables, self.others, self.is_upgraded = tables, document.others, document.is_upgraded
+        self.version = document.version
         self.is_new = not (file or was_there)
         self.behind_since = time.monotonic()
         self._device = device
         self.files, self.in_file = (file,), start
         self.is_read = self.was_read = True
 
-    def commit(self, decided: Callable[[Fleet], tuple[Batch, Sequence[Answer]]]) -> tuple[Sequence[Answer], int]:
+    def commit(self, decided: Decided) -> tuple[Sequence[Answer], int]:
         """Put a commit into the journal, and then into memory; not one in which all was refused. Gives its revision, or
-        0. Who does it holds the store's lock, and looks whether it `has_gone` before anybody is answered."""
+        0. Who does it holds the store's lock, and looks whether it `has_gone` before anybody is answered. Raises
+        FileIsOlder, with nothing done, where the file must say first that older versions cannot go on from here."""
         with self.memory:  # a reader who finds an edited file comes before the decision, or after its line
-            batch, answers = decided(self.fleet)
-            if batch.revision == self.fleet.revision:
+            batch, answers = decided(self.tables)
+            if batch.revision == self.tables.revision:
                 return answers, 0
+            if self.version == VERSION != version_for(batch.kinds()):
+                raise FileIsOlder
             self.refuse_beyond(batch.revision)
             descriptor = self.journal.append(batch)
             # From now on other processes show it: were it not shown here, readings would go back from worker to worker.
@@ -172,15 +192,15 @@ class Replica:
                 f"nearly the last there is, {MAX_REVISION}. Put a backup of file, journal and history back."
             )
 
-    def bring_back(self, now: str) -> Fleet:
-        """Bring the records' times that are later than now back to it, by commits as any other. Gives the fleet that
-        was looked at. Who does it holds the store's lock."""
+    def bring_back(self, now: str) -> Tables:
+        """Bring the records' times that are later than now back to it, by commits as any other. Gives the tables
+        that were looked at. Who does it holds the store's lock."""
         with self.memory:
-            fleet, keys = self.fleet, self.fleet.ahead(now)
-        for start in range(0, len(keys), BROUGHT_BACK_AT_ONCE):
-            some = keys[start : start + BROUGHT_BACK_AT_ONCE]
-            self.commit(lambda fleet, some=some: (fleet.brought_back(some, now), ()))  # type: ignore[misc]  # a default
-        return fleet
+            tables, refs = self.tables, self.tables.ahead(now)
+        for start in range(0, len(refs), BROUGHT_BACK_AT_ONCE):
+            some = refs[start : start + BROUGHT_BACK_AT_ONCE]
+            self.commit(lambda tables, some=some: (tables.brought_back(some, now), ()))  # type: ignore[misc]  # a default
+        return tables
 
     def note_checkpoint(self, made: Checkpoint) -> None:
         """File and history hold what was committed up to this one; who makes it says so too."""
@@ -189,7 +209,7 @@ class Replica:
         self.behind_since = time.monotonic()
         if self._device is None:
             self._device = self._path.parent.stat().st_dev
-        self.fleet.pending = [entry for entry in self.fleet.pending if entry["revision"] > made.revision]
+        self.tables.pending = [event for event in self.tables.pending if event["revision"] > made.revision]
         self.seconds += made.seconds
 
     def close(self) -> None:

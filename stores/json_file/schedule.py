@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from domain.document import VERSION
 from domain.errors import Unavailable
 from stores.json_file.pace import Credit, Pace
 from stores.json_file.replica import Replica
@@ -17,7 +18,7 @@ class Schedule:
     """When the file of a store is written. `make` makes a checkpoint."""
 
     def __init__(
-        self, lock: StoreLock, replica: Replica, trouble: Trouble, make: Callable[[], None], pace: Pace
+        self, lock: StoreLock, replica: Replica, trouble: Trouble, make: Callable[..., None], pace: Pace
     ) -> None:
         self._pace = pace
         self._credit = Credit(pace)
@@ -32,6 +33,13 @@ class Schedule:
     def _seconds_left(self) -> float:
         return self._credit.seconds_left(self._replica.seconds)
 
+    @property
+    def _has_reason(self) -> bool:
+        """Whether the file is behind, or what only churned has made the journal long."""
+        replica = self._replica
+        has_churned = replica.tables.revision > replica.in_file
+        return replica.is_behind or (has_churned and replica.has_long_journal(self._pace))
+
     def behind_seconds(self) -> float:
         """For how long the file has not held all that was committed."""
         return time.monotonic() - self._replica.behind_since if self._replica.is_behind else 0.0
@@ -42,11 +50,12 @@ class Schedule:
             return ""
         return f"{self._credit.failure} It is {self.behind_seconds():.0f} seconds behind its journal. {IT_IS_SAFE}"
 
-    def write(self) -> None:
-        """Make a checkpoint now. Who calls it holds the store's lock. Raises Unavailable, and that costs as much."""
+    def write(self, version: str = VERSION) -> None:
+        """Make a checkpoint now, of a file that says at least this version. Who calls it holds the store's lock. Raises
+        Unavailable, and that costs as much."""
         started = time.monotonic()
         try:
-            self._make()
+            self._make(version=version)
         except Unavailable as error:
             self._trouble.has_failed = True
             self._credit.failed(time.monotonic() - started, error)
@@ -54,12 +63,14 @@ class Schedule:
         self._credit.succeeded()
 
     def write_if_due(self) -> None:
-        """The same if it is due, else by itself later. The commit is safe without it, so a failure is logged and no
-        more."""
+        """The same if there is reason to and it is due, else by itself later. The commit is safe without it, so a
+        failure is logged and no more."""
+        if not self._has_reason:
+            return
         if self._seconds_left <= 0:
             with self._trouble.of(IT_IS_SAFE):
                 self.write()
-        if self._replica.is_behind:
+        if self._has_reason:
             self._write_in(self._seconds_left)
 
     def write_soon(self) -> None:
@@ -100,7 +111,7 @@ class Schedule:
         """The checkpoint that was not due when its commit was made, unless another process made it."""
         self._timer = None
         try:
-            if self._replica.is_behind:
+            if self._has_reason:
                 self._caught_up(self.write_if_due)
         except Unavailable as error:
             self._trouble.say(error, IT_IS_SAFE)
@@ -110,5 +121,5 @@ class Schedule:
     def _caught_up(self, write: Callable[[], None]) -> None:
         with self._lock.held():
             self._replica.catch_up()
-            if self._replica.is_behind:
+            if self._has_reason:
                 write()

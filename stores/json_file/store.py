@@ -6,25 +6,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from domain.document import Upgrade
+from domain.document import WITH_KINDS, Upgrade
 from domain.errors import Unavailable
 from domain.freshness import MOST_AHEAD
-from domain.history import Entry
-from domain.server import Server
+from domain.kinds import KINDS, Event, Kind, Kinds, Ref
 from domain.times import believable, time_text
-from storage import EVERYTHING, Commit, Decide, Decision, Records, Snapshot, Span
+from storage import EVERYTHING, Changes, Commit, Decide, Decision, R, Snapshot, Span
 from stores.batch import Batch
 from stores.files import explained, look_for_room, sync_folder, understood, write_synced
 from stores.json_file.checkpoint import Checkpointer
 from stores.json_file.history import HistoryFile
 from stores.json_file.pace import AS_IT_IS, Pace
 from stores.json_file.patience import Aside, Late
-from stores.json_file.replica import Replica
+from stores.json_file.replica import Decided, FileIsOlder, Replica
 from stores.json_file.schedule import Schedule
 from stores.lock import StoreLock, is_locked
 from stores.queue import Answer, CommitQueue, Take
-from stores.tables import Fleet
+from stores.tables import Tables
 from stores.trouble import Trouble
 
 PROBE_BYTES = 4_096
@@ -35,11 +35,11 @@ class JsonFileStore:
 
     A commit is a line in the journal, synced before it is answered; changes that wait at the same moment share one.
     The file itself is replaced whole (temporary name, fsync, rename, fsync of the folder) when that is cheap: that is
-    a checkpoint. Each process holds the fleet in memory and reads the journal's tail before each reading and each
-    commit, so both cost what changed and not the fleet. A lock lets one process write at a time.
+    a checkpoint. Each process holds all records in memory and reads the journal's tail before each reading and each
+    commit, so both cost what changed and not what there is. A lock lets one process write at a time.
     """
 
-    def __init__(  # noqa: PLR0913 - what `open_store` is told, and the pace
+    def __init__(  # noqa: PLR0913 - what `open_store` is told, the pace, and the kinds
         self,
         path: Path,
         upgrade: Upgrade,
@@ -48,6 +48,7 @@ class JsonFileStore:
         committed: Callable[[float], None] = lambda _seconds: None,
         clock: Callable[[], float] = time.time,
         pace: Pace = AS_IT_IS,
+        kinds: Kinds = KINDS,
     ) -> None:
         self.pace = pace
         self._path = path.resolve()  # a link stays a link: what it names is replaced
@@ -58,7 +59,7 @@ class JsonFileStore:
         self._committed = committed
         self._clock = believable(clock)
         self._history = HistoryFile(self._beside("history"), like=self._path)
-        self._replica = Replica(self._path, self._beside("journal"), self._history, upgrade, self._lock.is_signed)
+        self._replica = Replica(self._path, self._history, upgrade, self._lock.is_signed, kinds)
         self._trouble = Trouble(pace.costly)
         outside = oldest, self._clock, pace
         self._checkpoint = Checkpointer(
@@ -71,28 +72,28 @@ class JsonFileStore:
     def _beside(self, ending: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{ending}")
 
-    def get(self, key: str) -> Server | None:
-        with self._read() as fleet:
-            return fleet.get(key)
+    def get(self, kind: Kind[R], key: str) -> R | None:
+        with self._read() as tables:
+            return tables.get(kind.name, key)  # type: ignore[no-any-return]  # what its kind gave
 
     def snapshot(self) -> Snapshot:
-        with self._read() as fleet:
-            return fleet.snapshot()
+        with self._read() as tables:
+            return tables.snapshot()
 
-    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
-        return self._queue.submit(keys, decide)
+    def change(self, refs: Sequence[Ref], decide: Decide) -> Commit:
+        return self._queue.submit(refs, decide)
 
-    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
-        self._write(lambda fleet: (Batch(max(fleet.revision + 1, revision), records, history), ()))
+    def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:
+        self._write(lambda tables: (Batch(max(tables.revision + 1, revision), records, events), ()))
 
-    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
-        return self._told(lambda pending: self._history.events(pending, after, span, newest_first=newest_first))
+    def events(self, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Any]:
+        return self._told(lambda pending: self._history.events(pending, span, newest_first=newest_first))
 
-    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
-        return self._told(lambda pending: self._history.in_force(pending, time, about))
+    def in_force(self, kind: Kind[Any], time: str, about: Callable[[str], bool] | None = None) -> Iterator[Any]:
+        return self._told(lambda pending: self._history.in_force(pending, kind.name, time, about))
 
     def check(self, *, writes: bool = True) -> None:
-        self.get("")
+        self.snapshot()
         if self._is_late:
             raise self._stands_still()
         if not writes and not self._trouble.has_failed:
@@ -128,7 +129,7 @@ class JsonFileStore:
         return self._schedule.notice()
 
     def begin(self) -> None:
-        self.get("")
+        self.snapshot()
         if self._replica.is_new:
             with self._locked():
                 self._replica.catch_up()
@@ -153,9 +154,9 @@ class JsonFileStore:
         ends, gate = self._queue.waiting_since + self.pace.patience, threading.Lock()
         stored, is_given_up = list[Sequence[Answer]](), False
 
-        def decided(fleet: Fleet) -> tuple[Batch, Sequence[Answer]]:
+        def decided(tables: Tables) -> tuple[Batch, Sequence[Answer]]:
             with gate:
-                return fleet.decided(() if is_given_up else take())
+                return tables.decided(() if is_given_up else take())
 
         with self._trouble.remembered():
             try:
@@ -176,45 +177,53 @@ class JsonFileStore:
 
     def _write(
         self,
-        decided: Callable[[Fleet], tuple[Batch, Sequence[Answer]]],
+        decided: Decided,
         seconds: float | None = None,
         store: Callable[[Sequence[Answer]], None] = lambda _answers: None,
     ) -> Sequence[Answer]:
         started = time.monotonic()
         with self._locked(seconds):
-            self._settle()
+            answers, revision = self._journalled(decided)
             with explained(self._path, "written"):
-                answers, revision = self._replica.commit(decided)
                 while self._replica.has_gone(revision):
-                    self._settle()
-                    answers, revision = self._replica.commit(decided)
+                    answers, revision = self._journalled(decided)
             store(answers)
             if revision:
                 self._committed(time.monotonic() - started)
                 self._schedule.write_if_due()
             return answers
 
+    def _journalled(self, decided: Decided) -> tuple[Sequence[Answer], int]:
+        """What was answered, and the revision up to which it stands in the journal."""
+        while True:
+            try:
+                self._settle()
+                with explained(self._path, "written"):
+                    return self._replica.commit(decided)
+            except FileIsOlder:
+                self._schedule.write(WITH_KINDS)
+
     @contextmanager
-    def _read(self) -> Iterator[Fleet]:
-        """The fleet as it is now. It may be used until the block ends.
+    def _read(self) -> Iterator[Tables]:
+        """The records as they are now. They may be used until the block ends.
 
         Who reads puts the store in order where it is not, as who writes does; if it cannot be written, what is there
         is shown all the same.
         """
-        fleet = self._looked()
+        tables = self._looked()
         if self._is_late:
-            yield fleet
+            yield tables
             return
         if (self._replica.is_put_there or self._is_ahead()) and not self._trouble.is_waiting:
             with self._trouble.of("What is there is shown as it is.", is_costly=True):
                 self.change((), lambda _records, _revision: Decision({}))
         if self._replica.is_behind and not self._replica.is_foreign:
             self._schedule.write_soon()
-        yield self._replica.fleet
+        yield self._replica.tables
 
-    def _looked(self) -> Fleet:
-        """The fleet as the files have it now; or, where a disk that stands still keeps others who look, as it was known
-        before. Raises Unavailable where it never was."""
+    def _looked(self) -> Tables:
+        """The records as the files have them now; or, where a disk that stands still keeps others who look, as they
+        were known before. Raises Unavailable where they never were."""
         replica, pace = self._replica, self.pace
         seconds = pace.glance if self._is_late else pace.look if replica.was_read else pace.patience
         if replica.memory.acquire(timeout=seconds):
@@ -227,19 +236,19 @@ class JsonFileStore:
             self._is_late = True
         else:
             raise self._stands_still()
-        return replica.fleet
+        return replica.tables
 
-    def _told(self, tell: Callable[[Sequence[Entry]], Iterator[Entry]]) -> Iterator[Entry]:
-        """What the history tells, with the entries that are not yet in its file."""
+    def _told(self, tell: Callable[[Sequence[Event]], Iterator[Any]]) -> Iterator[Any]:
+        """What the history tells, with the events that are not yet in its file."""
         with explained(self._path, "read"), understood(self._path):
             self._history.follow()
-            with self._read() as fleet:
-                pending = list(fleet.pending)
+            with self._read() as tables:
+                pending = list(tables.pending)
             yield from tell(pending)
 
     def _is_ahead(self) -> bool:
         """Whether a time that is known lies ahead of now."""
-        return max(self._replica.fleet.latest, self._history.latest) > time_text(int(self._clock()) + MOST_AHEAD)
+        return max(self._replica.tables.latest, self._history.latest) > time_text(int(self._clock()) + MOST_AHEAD)
 
     def _settle(self) -> None:
         """Catch up, and put in order what is not: a file that somebody put there, a journal that a crash cut, a clock
@@ -258,11 +267,11 @@ class JsonFileStore:
         """Bring the times that lie ahead back to now. No report waits for the history."""
         now = time_text(int(self._clock()))
         with explained(self._path, "written"):
-            fleet = self._replica.bring_back(now)
+            tables = self._replica.bring_back(now)
         ahead = "Times in its history lie ahead."
         with self._trouble.of(ahead, is_costly=True), explained(self._path, "written"), understood(self._path):
-            self._history.bring_back(list(fleet.pending), now, self._temporary)
-            fleet.latest = min(fleet.latest, now)
+            self._history.bring_back(list(tables.pending), now, self._temporary)
+            tables.latest = min(tables.latest, now)
 
     def _keep_version_1(self) -> None:
         """A second name for the version 1 file, before the first gets a new content. An older copy stays."""

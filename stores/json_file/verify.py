@@ -11,11 +11,12 @@ from typing import Any
 
 from domain.document import Document, read_document
 from domain.errors import Unavailable
+from domain.kinds import KINDS, Kinds
 from domain.server import Server
 from domain.tokens import read_keyring
 from stores.batch import Batch
 from stores.files import Signature, explained, not_understood, read_signed, signature_of
-from stores.json_file.findings import TORN, Finding, counted
+from stores.json_file.findings import TORN, Finding, counted, counted_records
 from stores.json_file.journal import Line, batches, checkpoints, decoded, problem_of, taken_in, written_to
 from stores.json_file.verify_history import Fleet, agreement_findings, history_findings
 
@@ -29,21 +30,21 @@ class _Version1(Exception):
     """The file is one of version 1."""
 
 
-def verify(path: Path) -> list[Finding]:
+def verify(path: Path, kinds: Kinds = KINDS) -> list[Finding]:
     """What is found in the store at a path, file by file. Raises Unavailable where a file cannot be read."""
     path = path.resolve()
     journal, history = path.with_name(f"{path.name}.journal"), path.with_name(f"{path.name}.history")
     with explained(path, "read"):
         file, content, inode, journal_content = _read_together(path, journal)
-    lines, in_journal = _journal_findings(journal, journal_content)
-    in_file, fleet = _file_findings(path, file, content, inode, lines)
-    findings, entries = [*in_file, *in_journal], [entry for batch in batches(lines) for entry in batch.history]
+    lines, in_journal = _journal_findings(journal, journal_content, kinds)
+    in_file, fleet = _file_findings(path, (file, content, inode), lines, kinds)
+    findings, entries = [*in_file, *in_journal], [entry for batch in batches(lines) for entry in batch.events]
     with explained(history, "read"):
         findings += history_findings(history, entries)
         if fleet and all(finding.kind != "wrong" for finding in findings):
             # While a service writes, what the history tells of a later moment says nothing about this one.
             is_still = signature_of(path) == file and read_signed(journal)[1] == journal_content
-            findings += agreement_findings(path, fleet, entries, math.inf if is_still else fleet.revision)
+            findings += agreement_findings(path, fleet, entries, math.inf if is_still else fleet.revision, kinds)
     findings += _token_findings(path.with_name(f"{path.name}.tokens"))
     for ending in ("tmp", "journal.tmp", "tokens.tmp"):
         temporary = path.with_name(f"{path.name}.{ending}")
@@ -64,9 +65,10 @@ def _read_together(path: Path, journal: Path) -> tuple[Signature | None, bytes, 
 
 
 def _file_findings(
-    path: Path, file: Signature | None, content: bytes, inode: int, lines: Sequence[Line]
+    path: Path, read: tuple[Signature | None, bytes, int], lines: Sequence[Line], kinds: Kinds
 ) -> tuple[list[Finding], Fleet | None]:
     """What the file holds, and how the journal goes on from it; and what both hold together, if they can be read."""
+    file, content, inode = read
     last = max((line.revision for line in checkpoints(lines)), default=0)
     if file is None or (last and not content.strip()):
         text = "it does not exist" if file is None else "it is empty"
@@ -77,13 +79,13 @@ def _file_findings(
             )
         return [Finding("wrong", path.name, f"{text}.")], None
     try:
-        document = read_document(content, _refuse_version_1)
+        document = read_document(content, _refuse_version_1, kinds)
     except _Version1:
         return [Finding("harmless", path.name, VERSION_1)], None
     except ValueError as error:
         text = f"{not_understood(path, error)} Mend it by hand, or put a backup back."
         return [Finding("wrong", path.name, text)], None
-    count = counted(len(document.servers), "server", "servers")
+    count = counted_records(document.records, kinds)
     findings, fleet = _joint_findings(path, file, document, inode, lines)
     return [Finding("there", path.name, f"{count} at revision {document.revision}."), *findings], fleet
 
@@ -122,15 +124,16 @@ def _joint_findings(
             "one, the service goes on with what is there."
         )
         findings.append(Finding("wrong", f"{where} line 1", text))
-    servers = dict[str, Server | None](document.servers)
+    records = {name: dict(of_kind) for name, of_kind in document.records.items()}
     for batch in waiting:
-        servers.update(batch.servers)
-    there = {key: server for key, server in servers.items() if server}
+        for name, changed in batch.records.items():
+            records.setdefault(name, {}).update(changed)
+    there = {name: {key: one for key, one in of_kind.items() if one} for name, of_kind in records.items()}
     revision = max(document.revision, *[line.revision for line in lines], 0)
     return findings, Fleet(revision, there, is_put_there)
 
 
-def _journal_findings(path: Path, content: bytes) -> tuple[list[Line], list[Finding]]:
+def _journal_findings(path: Path, content: bytes, kinds: Kinds) -> tuple[list[Line], list[Finding]]:
     """The lines that can be read, and what is wrong with the others."""
     lines, findings, revision = list[Line](), list[Finding](), 0
     *texts, unfinished = content.split(b"\n")
@@ -138,7 +141,7 @@ def _journal_findings(path: Path, content: bytes) -> tuple[list[Line], list[Find
     for number, text in enumerate(texts, 1):
         where = f"{path.name} line {number}"
         try:
-            read, _bytes = decoded(text + b"\n")
+            read, _bytes = decoded(text + b"\n", kinds)
         except ValueError as error:
             findings.append(Finding("wrong", where, f"{error}. Take this line out, and lose its commit."))
             continue
@@ -158,7 +161,7 @@ def _journal_findings(path: Path, content: bytes) -> tuple[list[Line], list[Find
             sentence = f"its revision {line.revision} comes after revision {revision}: lines were moved or doubled."
             findings.append(Finding("wrong", where, sentence))
         revision = max(revision, line.revision)
-        if isinstance(line, Batch) and (problem := problem_of(line)):
+        if isinstance(line, Batch) and (problem := problem_of(line, kinds)):
             sentence = f"{problem}. Take this line out, and lose its commit, before it gets into the file."
             findings.append(Finding("wrong", where, sentence))
     if is_torn:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from domain.history import Entry
+from domain.kinds import Event
 from storage import Span
 from stores.postgres.database import Connection, Database
 from stores.postgres.pages import Pages
@@ -18,13 +18,13 @@ _LAST = 2**63 - 1
 _EVENTS = """
     SELECT revision, key, entry::text FROM history
     WHERE revision > %(after)s AND revision < %(before)s AND time BETWEEN %(since)s AND %(until)s
-        AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s::text[]))
+        AND (%(kind)s = '' OR kind = %(kind)s) AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s::text[]))
     ORDER BY revision {} LIMIT %(page)s
 """
 _OLDEST_FIRST, _NEWEST_FIRST = _EVENTS.format(""), _EVENTS.format("DESC")
 _IN_FORCE = """
     SELECT revision, entry::text FROM unnest(%s::text[]) AS wanted, LATERAL (
-        SELECT revision, entry FROM history WHERE key = wanted AND time < %s
+        SELECT revision, entry FROM history WHERE key = wanted AND kind = %s AND time < %s
         ORDER BY revision DESC LIMIT 1
     ) AS last
 """
@@ -32,19 +32,21 @@ _PRUNE = """
     DELETE FROM history WHERE revision IN (
         SELECT revision FROM history AS old WHERE time < %(oldest)s AND (
             EXISTS (SELECT FROM history AS later
-                WHERE later.key = old.key AND later.revision > old.revision AND later.time < %(oldest)s)
-            OR NOT EXISTS (SELECT FROM servers WHERE servers.key = old.key AND record IS NOT NULL)
+                WHERE later.key = old.key AND later.kind = old.kind AND later.revision > old.revision
+                    AND later.time < %(oldest)s)
+            OR NOT EXISTS (SELECT FROM records
+                WHERE records.kind = old.kind AND records.key = old.key AND record IS NOT NULL)
         ) LIMIT %(page)s
     )
 """
-# To now, or to the time of the server's next entry if that is earlier; the first ones first: so the times of one server
+# To now, or to the time of the record's next entry if that is earlier; the first ones first: so the times of one record
 # never run backwards. The time is the second member of an entry.
 _BRING_BACK = """
     UPDATE history SET time = new.time,
         entry = regexp_replace(entry::text, '"time" *: *"[^"]*"', '"time":"' || new.time || '"')::json
     FROM (
         SELECT revision, LEAST(%(now)s, (SELECT min(later.time) FROM history AS later
-            WHERE later.key = ahead.key AND later.revision > ahead.revision)) AS time
+            WHERE later.key = ahead.key AND later.kind = ahead.kind AND later.revision > ahead.revision)) AS time
         FROM history AS ahead WHERE ahead.time > %(now)s ORDER BY revision LIMIT %(page)s FOR UPDATE
     ) AS new WHERE history.revision = new.revision
 """
@@ -59,11 +61,12 @@ class History:
         self._replica = replica
         self._due = ""  # the time before which entries are being taken out
 
-    def events(self, after: int, span: Span, *, newest_first: bool) -> Iterator[Entry]:
-        """The entries of a span after a revision."""
-        wanted = set(self._replica.keys(span.about)) if span.about else None
+    def events(self, span: Span, *, newest_first: bool) -> Iterator[Event]:
+        """The entries of a span."""
+        wanted = set(self._replica.keys(span.kind, span.about)) if span.about else None
         self._replica.be_loaded()
-        place: dict[str, Any] = {"after": after, "before": _LAST, "since": span.since, "until": span.until}
+        place: dict[str, Any] = {"after": span.after, "before": _LAST, "since": span.since, "until": span.until}
+        place["kind"] = span.kind
         place["keys"] = list(wanted) if wanted is not None and len(wanted) <= MOST_KEYS else None
         place["page"] = self._pages.first
         query = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
@@ -74,19 +77,19 @@ class History:
             place["before" if newest_first else "after"] = rows[-1][0]
             place["page"] = self._pages.later
 
-    def in_force(self, time: str, about: Callable[[str], bool] | None) -> Iterator[Entry]:
-        """The entry of each server's state just before a time."""
-        keys, found, page = self._replica.keys(about), list[tuple[Any, ...]](), self._pages.later
+    def in_force(self, kind: str, time: str, about: Callable[[str], bool] | None) -> Iterator[Event]:
+        """The entry of the state of each record of a kind just before a time."""
+        keys, found, page = self._replica.keys(kind, about), list[tuple[Any, ...]](), self._pages.later
         for start in range(0, len(keys), page):
-            found += self._database.rows(_IN_FORCE, [keys[start : start + page], time])
+            found += self._database.rows(_IN_FORCE, [keys[start : start + page], kind, time])
         for _revision, text in sorted(found):
-            entry: Entry = orjson.loads(text)
+            entry: Event = orjson.loads(text)
             if entry["event"] != "deleted":
                 yield entry
 
     def prune(self, oldest: str) -> None:
         """Take out the entries before a time: many at once, the rest with the next calls, also those that name none. Of
-        each server that is still there the last of them stays, so that the state in force has no hole."""
+        each record that is still there the last of them stays, so that the state in force has no hole."""
         self._due, page = oldest or self._due, self._pages.pruned
         if self._due and self._database.run(lambda connection: _pruned(connection, self._due, page)) < page:
             self._due = ""

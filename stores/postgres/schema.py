@@ -1,5 +1,7 @@
 """The tables, and how they came to be: migrations, each made once, in their order."""
 
+import time
+
 from domain.errors import Unavailable
 from stores.postgres.database import Connection
 
@@ -35,7 +37,23 @@ MIGRATIONS = (
     CREATE TABLE retention (oldest text NOT NULL, seconds double precision NOT NULL);
     INSERT INTO retention VALUES ('', 0);
     """,
+    # Every kind in one table. A replica of an earlier version goes on reading and writing servers by the view. What is
+    # said of the other kinds is found without a look at the servers'.
+    """
+    ALTER TABLE servers RENAME TO records;
+    ALTER TABLE records ADD COLUMN kind text COLLATE "C" NOT NULL DEFAULT 'server';
+    ALTER TABLE records DROP CONSTRAINT servers_pkey, ADD PRIMARY KEY (kind, key);
+    ALTER INDEX servers_changed RENAME TO records_changed;
+    CREATE VIEW servers AS SELECT key, record, revision, changed FROM records WHERE kind = 'server';
+    ALTER VIEW servers ALTER COLUMN revision SET DEFAULT 0;
+    ALTER VIEW servers ALTER COLUMN changed SET DEFAULT pg_current_xact_id();
+
+    ALTER TABLE history ADD COLUMN kind text COLLATE "C" NOT NULL DEFAULT 'server';
+    CREATE INDEX history_of_others ON history (kind, revision) WHERE kind <> 'server';
+    """,
 )
+
+MIGRATION_SECONDS = 300
 
 _LOCK = 0x6769746F70  # any number that nobody else in the database takes: "gitop"
 _IS_THERE = "SELECT to_regclass('migrations') IS NOT NULL"
@@ -44,8 +62,11 @@ _TABLE = "CREATE TABLE IF NOT EXISTS migrations (number int PRIMARY KEY, made ti
 
 # A dump that is restored in another cluster brings transaction numbers of the future: as those of this one are smaller,
 # its rows would be read again and again.
-_OF_THE_FUTURE = "SELECT key FROM servers WHERE changed >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 10000"
-_TAKEN_OVER = "UPDATE servers SET changed = DEFAULT WHERE key = ANY(%s)"
+_OF_THE_FUTURE = "SELECT kind, key FROM records WHERE changed >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 10000"
+_TAKEN_OVER = """
+    UPDATE records SET changed = DEFAULT FROM unnest(%s::text[], %s::text[]) AS future (kind, key)
+    WHERE records.kind = future.kind AND records.key = future.key
+"""
 
 
 def migrate(connection: Connection) -> None:
@@ -57,7 +78,10 @@ def migrate(connection: Connection) -> None:
             f"and this version knows {len(MIGRATIONS)}."
         )
     if number < len(MIGRATIONS):
+        # It may take as long as the tables want; those who wait for it give up in time, and ask again.
+        connection.deadline = time.monotonic() + MIGRATION_SECONDS
         with connection.transaction():
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{MIGRATION_SECONDS}s"])
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             connection.execute(_TABLE)
             for next_number in range(_value(connection, _NUMBER) + 1, len(MIGRATIONS) + 1):
@@ -67,10 +91,10 @@ def migrate(connection: Connection) -> None:
 
 def take_over(connection: Connection) -> int:
     """Give rows from another cluster a transaction of this one; how many there were, none when all are done."""
-    keys = [key for (key,) in connection.execute(_OF_THE_FUTURE)]
-    if keys:
-        connection.execute(_TAKEN_OVER, [keys])
-    return len(keys)
+    rows = connection.execute(_OF_THE_FUTURE).fetchall()
+    if rows:
+        connection.execute(_TAKEN_OVER, [[kind for kind, _key in rows], [key for _kind, key in rows]])
+    return len(rows)
 
 
 def _value(connection: Connection, query: str) -> int:

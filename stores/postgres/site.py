@@ -7,7 +7,10 @@ from domain.errors import Invalid
 from storage import Site
 from stores.postgres.database import Database
 
-_LOOK = "SELECT pg_postmaster_start_time(), current_database(), current_schema(), to_regclass('servers')::oid"
+_LOOK = """
+    SELECT pg_postmaster_start_time(), current_database(), current_schema(),
+        coalesce(to_regclass('records'), to_regclass('servers'))::oid  -- as an earlier version called it
+"""
 
 
 def database_site(url: str) -> Site:

@@ -10,33 +10,37 @@ from typing import Any
 import orjson
 
 from domain.errors import Unavailable
-from domain.freshness import MOST_AHEAD, brought_back, latest_time
-from domain.history import Entry, entry_key
-from domain.server import Server
+from domain.freshness import MOST_AHEAD
+from domain.kinds import KINDS, Event, Kind, Kinds, Ref, latest_of, ref_of
 from domain.times import believable, time_text
-from storage import EVERYTHING, Changes, Commit, Decide, Decision, Records, Snapshot, Span
+from storage import EVERYTHING, Changes, Commit, Decide, Decision, R, Snapshot, Span
 from stores.batch import Batch, decide_batch
 from stores.postgres.database import READ_ONLY, Connection, Database
 from stores.postgres.history import History, MarkRow
 from stores.postgres.pages import AS_IT_IS, Pages
-from stores.postgres.replica import Known, Replica, records
+from stores.postgres.replica import Known, Replica, restored
 from stores.queue import Answer, CommitQueue, Take
 from stores.retention import Retention
 from stores.trouble import Trouble
 
-MOST_KEYS = 2_000  # of the changes that share a commit: more would not end in time
-BROUGHT_BACK_AT_ONCE = 1_000  # servers in one commit
+MOST_REFS = 2_000  # of the changes that share a commit: more would not end in time
+BROUGHT_BACK_AT_ONCE = 1_000  # records in one commit
 
 # A row for each key comes first: what is there can be locked. All who come take new keys and then old ones, each in
 # their order, so nobody waits for somebody who waits for him.
 _ROWS = """
-    INSERT INTO servers (key) SELECT key FROM unnest(%(keys)s::text[]) AS key
-    WHERE NOT EXISTS (SELECT FROM servers WHERE servers.key = key.key) ON CONFLICT DO NOTHING
+    INSERT INTO records (kind, key) SELECT kind, key FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS ref (kind, key)
+    WHERE NOT EXISTS (SELECT FROM records WHERE records.kind = ref.kind AND records.key = ref.key)
+    ON CONFLICT DO NOTHING
 """
-_LOCKED = "SELECT key, record::text FROM servers WHERE key = ANY(%(keys)s::text[]) ORDER BY key FOR UPDATE"
+_LOCKED = """
+    SELECT kind, key, record::text FROM records
+    JOIN unnest(%(kinds)s::text[], %(keys)s::text[]) AS ref (kind, key) USING (kind, key)
+    ORDER BY kind, key FOR UPDATE OF records
+"""
 _GONE = """
-    SELECT key, time FROM unnest(%s::text[]) AS key, LATERAL (
-        SELECT time FROM history WHERE history.key = key.key ORDER BY revision DESC LIMIT 1
+    SELECT kind, key, time FROM unnest(%s::text[], %s::text[]) AS ref (kind, key), LATERAL (
+        SELECT time FROM history WHERE history.key = ref.key AND history.kind = ref.kind ORDER BY revision DESC LIMIT 1
     ) AS last
 """
 _REVISIONS = (
@@ -45,28 +49,29 @@ _REVISIONS = (
 _GO_ON = "SELECT setval('revisions', %(revision)s) FROM revisions WHERE last_value <= %(revision)s"
 # Arrays go over in the binary form: the other has each quote of each record escaped, which takes longer than all else.
 _WRITE = """
-    UPDATE servers SET record = new.record::json, revision = %s, changed = DEFAULT
-    FROM unnest(%b::text[], %b::text[]) AS new (key, record) WHERE servers.key = new.key
+    UPDATE records SET record = new.record::json, revision = %s, changed = DEFAULT
+    FROM unnest(%b::text[], %b::text[], %b::text[]) AS new (kind, key, record)
+    WHERE records.kind = new.kind AND records.key = new.key
 """
 _TELL = """
-    INSERT INTO history (revision, time, key, entry)
-    SELECT revision, time, key, entry::json
-    FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[]) AS new (revision, time, key, entry)
+    INSERT INTO history (revision, time, kind, key, entry)
+    SELECT revision, time, kind, key, entry::json
+    FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[]) AS new (revision, time, kind, key, entry)
 """
 _IS_READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on'"
 # What it leaves, a dead row and what the server's log tells of it, is synced though it is rolled back.
-_PROBE = "INSERT INTO servers (key) VALUES (gen_random_uuid()::text)"
+_PROBE = "INSERT INTO records (key) VALUES (gen_random_uuid()::text)"
 
 
 class PostgresStore:
-    """A row a server, a row an entry, a transaction a commit.
+    """A row a record, a row an entry, a transaction a commit.
 
-    A commit locks the rows of its servers, and nobody else waits for it. Each process holds the fleet in memory and
+    A commit locks the rows of its records, and nobody else waits for it. Each process holds all records in memory and
     asks before each reading what was changed since. Changes of one process that wait at the same moment share a
     transaction.
     """
 
-    def __init__(  # noqa: PLR0913 - what `open_store` is told, the clock that never jumps, and the pages
+    def __init__(  # noqa: PLR0913 - what `open_store` is told, the clock that never jumps, the pages and the kinds
         self,
         url: str,
         *,
@@ -75,11 +80,13 @@ class PostgresStore:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         pages: Pages = AS_IT_IS,
+        kinds: Kinds = KINDS,
     ) -> None:
+        self._kinds = kinds
         self._database = Database(url)
-        self._replica = Replica(self._database, pages)
+        self._replica = Replica(self._database, pages, kinds)
         self._history = History(self._database, self._replica, pages)
-        self._queue = CommitQueue(self._commit, MOST_KEYS)
+        self._queue = CommitQueue(self._commit, MOST_REFS)
         self._revision = 0  # the last that this process gave
         self._oldest = Retention(oldest, MarkRow(self._database), monotonic)
         self._committed = committed
@@ -88,36 +95,36 @@ class PostgresStore:
         self._one_at_a_time = threading.Lock()
         self._owes_a_reading = False  # as a commit came upon a time that lies ahead: there may be others
 
-    def get(self, key: str) -> Server | None:
+    def get(self, kind: Kind[R], key: str) -> R | None:
         with self._read() as known:
-            return known.fleet.get(key)
+            return known.tables.get(kind.name, key)  # type: ignore[no-any-return]  # what its kind gave
 
     def snapshot(self) -> Snapshot:
         with self._read() as known:
-            return known.fleet.snapshot()
+            return known.tables.snapshot()
 
-    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
-        commit = self._queue.submit(keys, decide)
+    def change(self, refs: Sequence[Ref], decide: Decide) -> Commit:
+        commit = self._queue.submit(refs, decide)
         if self._owes_a_reading:
             self._owes_a_reading = False
             with suppress(Unavailable), self._read():  # it was stored
                 pass
         return commit
 
-    def restore(self, records: Records, history: Sequence[Entry], revision: int) -> None:
+    def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:
         self._replica.be_loaded()
-        self._database.run(lambda connection: _restore(connection, Batch(revision, records, history)))
+        self._database.run(lambda connection: _restore(connection, Batch(revision, records, events), self._kinds))
 
-    def events(self, after: int = 0, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Entry]:
+    def events(self, span: Span = EVERYTHING, *, newest_first: bool = False) -> Iterator[Any]:
         with self._read():
-            return self._history.events(after, span, newest_first=newest_first)
+            return self._history.events(span, newest_first=newest_first)
 
-    def in_force(self, time: str, about: Callable[[str], bool] | None = None) -> Iterator[Entry]:
+    def in_force(self, kind: Kind[Any], time: str, about: Callable[[str], bool] | None = None) -> Iterator[Any]:
         with self._read():
-            return self._history.in_force(time, about)
+            return self._history.in_force(kind.name, time, about)
 
     def check(self, *, writes: bool = True) -> None:
-        self.get("")
+        self.snapshot()
         if writes or self._trouble.has_failed:
             self._database.run(_probe)
             self._trouble.has_failed = False
@@ -137,7 +144,7 @@ class PostgresStore:
         return ""
 
     def begin(self) -> None:
-        self.get("")
+        self.snapshot()
 
     def close(self) -> None:
         self._database.close()
@@ -154,8 +161,8 @@ class PostgresStore:
 
     @contextmanager
     def _read(self) -> Iterator[Known]:
-        """The fleet with every commit that was acknowledged before, and no time that lies ahead. It may be used until
-        the block ends. If the database cannot be written, what is there is shown all the same."""
+        """The records with every commit that was acknowledged before, and no time that lies ahead. They may be used
+        until the block ends. If the database cannot be written, what is there is shown all the same."""
         with self._replica.read() as known:
             if not self._is_ahead(known.latest) or self._trouble.is_waiting:
                 yield known
@@ -174,45 +181,58 @@ class PostgresStore:
 
         def decide(before: Changes, _revision: int) -> Decision:
             # Brought back by `_transaction`; a copy each, as a record that is given back as it came is not stored.
-            return Decision({key: {**server} for key, server in before.items() if server})
+            return Decision(
+                {name: {key: {**one} for key, one in records.items() if one} for name, records in before.items()}
+            )
 
         with self._replica.read() as known:
-            keys = known.fleet.ahead(now) if self._is_ahead(known.latest) else []
-        for start in range(0, len(keys), BROUGHT_BACK_AT_ONCE):
-            self._queue.submit(keys[start : start + BROUGHT_BACK_AT_ONCE], decide)
+            refs = known.tables.ahead(now) if self._is_ahead(known.latest) else []
+        for start in range(0, len(refs), BROUGHT_BACK_AT_ONCE):
+            self._queue.submit(refs[start : start + BROUGHT_BACK_AT_ONCE], decide)
         self._history.bring_back(now)
         with self._replica.read() as known:
-            known.fleet.latest = max(map(latest_time, known.fleet.snapshot().records.values()), default="")
+            tables = known.tables.snapshot().tables
+            known.tables.latest = latest_of({name: table.records for name, table in tables.items()}, self._kinds)
 
     def _transaction(self, connection: Connection, take: Take) -> Sequence[Answer]:
         changes = take()
-        known, gone = _locked(connection, sorted({key for change in changes for key in change.keys}))
-        if self._is_ahead(max([*map(latest_time, known.values()), *gone.values()], default="")):
+        refs = sorted({ref for change in changes for ref in change.refs})
+        known, gone = _locked(connection, refs, self._kinds)
+        if self._is_ahead(max([latest_of(known, self._kinds), *(max(times.values()) for times in gone.values())])):
             self._owes_a_reading = True
             now = time_text(int(self._clock()))
-            known = {key: brought_back(server, now) for key, server in known.items()}
-        batch, answers = decide_batch(changes, self._revision, known.get, gone)
+            for name, records in known.items():
+                known[name] = {key: self._kinds[name].brought_back(one, now) for key, one in records.items()}
+
+        def get(kind: str, key: str) -> Any:
+            return known.get(kind, {}).get(key)
+
+        batch, answers = decide_batch(changes, self._revision, get, gone, self._kinds)
         if batch.revision == self._revision:
             connection.execute("ROLLBACK")
             return answers
         before = _given(connection, batch.revision - self._revision) - 1
         if before != self._revision:  # others gave revisions meanwhile
-            batch, answers = decide_batch(changes, before, known.get, gone)
+            batch, answers = decide_batch(changes, before, get, gone, self._kinds)
         _write(connection, batch)
         self._revision = batch.revision
         return answers
 
 
-def _locked(connection: Connection, keys: Sequence[str]) -> tuple[dict[str, Server], dict[str, str]]:
-    """Begin a transaction, and lock and read the records of these keys; and when those were deleted that are gone."""
+def _locked(
+    connection: Connection, refs: Sequence[Ref], kinds: Kinds
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
+    """Begin a transaction, and lock and read these records; and when those were deleted that are gone."""
+    names, keys = _columns(refs, 2)
     with connection.pipeline():
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-        connection.execute(_ROWS, {"keys": keys})
-        rows = connection.execute(_LOCKED, {"keys": keys})
-    found = records(rows.fetchall())
-    missing = [key for key, server in found.items() if not server]
-    gone = connection.execute(_GONE, [missing]).fetchall() if missing else []
-    return {key: server for key, server in found.items() if server}, dict(gone)
+        connection.execute(_ROWS, {"kinds": names, "keys": keys})
+        rows = connection.execute(_LOCKED, {"kinds": names, "keys": keys})
+    found, gone = restored(rows.fetchall(), kinds), dict[str, dict[str, str]]()
+    missing = [(name, key) for name, records in found.items() for key, record in records.items() if not record]
+    for name, key, time_of in connection.execute(_GONE, _columns(missing, 2)) if missing else ():
+        gone.setdefault(name, {})[key] = time_of
+    return {name: {key: one for key, one in records.items() if one} for name, records in found.items()}, gone
 
 
 def _given(connection: Connection, count: int) -> int:
@@ -225,24 +245,34 @@ def _given(connection: Connection, count: int) -> int:
 
 def _write(connection: Connection, batch: Batch) -> None:
     """Write the commit and end the transaction."""
-    servers = [(key, server and orjson.dumps(server).decode()) for key, server in batch.servers.items()]
-    entries = [(one["revision"], one["time"], entry_key(one), orjson.dumps(one).decode()) for one in batch.history]
+    records = [
+        (name, key, record and orjson.dumps(record).decode())
+        for name, of_kind in batch.records.items()
+        for key, record in of_kind.items()
+    ]
+    entries = [(one["revision"], one["time"], *ref_of(one), orjson.dumps(one).decode()) for one in batch.events]
     connection.is_committing = True
     with connection.pipeline():
         # A commit that the server gave up to wait for a standby would still be one: it shall say nothing instead.
         connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute(_WRITE, [batch.revision, *_columns(servers, 2)])
+        connection.execute(_WRITE, [batch.revision, *_columns(records, 3)])
         if entries:
-            connection.execute(_TELL, _columns(entries, 4))
+            connection.execute(_TELL, _columns(entries, 5))
         connection.execute("COMMIT")
 
 
-def _restore(connection: Connection, batch: Batch) -> None:
+def _restore(connection: Connection, batch: Batch, kinds: Kinds) -> None:
     """Write what another store gave, and have the revisions go on behind it."""
-    keys = sorted({*batch.servers, *map(entry_key, batch.history)})  # of those that are gone too: they have a history
-    known, _gone = _locked(connection, keys)
+    given = {Ref(name, key) for name, of_kind in batch.records.items() for key in of_kind}
+    refs = sorted(given.union(map(ref_of, batch.events)))  # of those that are gone too: they have a history
+    known, _gone = _locked(connection, refs, kinds)
+    records = dict[str, dict[str, Any]]()
+    for name, key in refs:
+        records.setdefault(name, {})[key] = known.get(name, {}).get(key)
+    for name, of_kind in batch.records.items():
+        records.setdefault(name, {}).update(of_kind)
     connection.execute(_GO_ON, {"revision": batch.revision})
-    _write(connection, replace(batch, servers={**dict.fromkeys(keys), **known, **batch.servers}))
+    _write(connection, replace(batch, records=records))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:

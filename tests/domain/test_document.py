@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.document import Document, in_order, read_document
+from domain.document import WITH_KINDS, Document, in_order, read_document
+from domain.kinds import SERVER
 from domain.server import STATUSES, Server
+from tests.stores.kinds import KINDS, tick
 from tests.stores.records import server
 
 KEYS = ["a/x", "a/y", "a-b/x", "a.b/x", "b/x", "A/x"]
@@ -24,7 +26,7 @@ _servers = st.builds(
     later=st.none() | st.floats(0, 1),  # a field of a later version
 )
 _fleets = st.lists(_servers, max_size=5).map(
-    lambda servers: in_order({f"{one['server_group']}/{one['host']}": one for one in servers})
+    lambda servers: in_order(SERVER, {f"{one['server_group']}/{one['host']}": one for one in servers})
 )
 _others = st.dictionaries(st.sampled_from(["notes", "x"]), st.none() | st.text("ab\n,") | st.lists(st.integers(0, 9)))
 
@@ -37,17 +39,17 @@ def _refuse(_document: dict[str, Any]) -> None:
 def test_what_is_written_reads_back_with_what_a_later_version_added(
     fleet: dict[str, Server], revision: int, others: dict[str, Any]
 ) -> None:
-    document = Document(revision, fleet, others)
+    document = Document(revision, {"server": fleet}, others)
     again = read_document(b"".join(document.content()), _refuse)
     assert again == document
-    assert list(again.servers) == list(fleet)
+    assert list(again.records["server"]) == list(fleet)
 
 
 @given(_fleets, _others)
 def test_any_json_reader_finds_the_version_the_revision_and_a_server_a_line(
     fleet: dict[str, Server], others: dict[str, Any]
 ) -> None:
-    content = b"".join(Document(7, fleet, others).content())
+    content = b"".join(Document(7, {"server": fleet}, others).content())
     value = json.loads(content)
     assert list(value) == ["version", "revision", *others, "servers"]
     assert value == {"version": "2.0", "revision": 7, **others, "servers": fleet}
@@ -61,14 +63,15 @@ def test_whatever_the_layout_of_the_file_its_servers_come_sorted_by_group_then_h
 ) -> None:
     shuffled = {key: fleet[key] for key in order if key in fleet}
     content = json.dumps({"servers": shuffled, "revision": 1, "version": "2.0"}, indent=4).encode()
-    assert list(read_document(content, _refuse).servers) == sorted(fleet, key=lambda key: key.split("/"))
+    assert list(read_document(content, _refuse).records["server"]) == sorted(fleet, key=lambda key: key.split("/"))
 
 
-@pytest.mark.parametrize("replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b'"', b'"servers":{\n'])
+@pytest.mark.parametrize("replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b"},\n", b'"ticks":{\n', b'"', b'"servers":{\n'])
 def test_a_file_that_differs_somewhere_from_how_it_is_written_is_what_any_json_reader_finds(replaced: bytes) -> None:
-    written = b"".join(Document(7, in_order({key: server(key) for key in ("a/x", "b/x")}), {"x": 1}).content())
+    servers, ticks = {key: server(key) for key in ("a/x", "b/x")}, {"a": tick("a"), "b": tick("b", 9)}
+    written = b"".join(Document(7, {"server": servers, "tick": ticks}, {"x": 1}, WITH_KINDS).content(KINDS))
     middle = written.index(b'"b/x"')
-    for place in [*range(1, 75), *range(middle - 30, middle + 30), *range(len(written) - 30, len(written))]:
+    for place in [*range(1, 75), *range(middle - 30, middle + 30), *range(len(written) - 110, len(written))]:
         for rest in (written[place:], written[place + 1 :], b""):
             content = written[:place] + replaced + rest
             try:
@@ -79,9 +82,14 @@ def test_a_file_that_differs_somewhere_from_how_it_is_written_is_what_any_json_r
             assert _read(content) == _read(laid_out_otherwise)
 
 
+def test_a_file_without_servers_is_none_of_ours_however_it_is_laid_out() -> None:
+    written = b"".join(Document(7, {"server": {}, "tick": {"a": tick("a")}}, {}, WITH_KINDS).content(KINDS))
+    assert _read(written.replace(b'"servers":{\n},\n', b"")) == 'it has no object "servers"'
+
+
 def _read(content: bytes) -> object:
     try:
-        return read_document(content, _refuse)
+        return read_document(content, _refuse, KINDS)
     except ValueError as error:
         return str(error)
 
@@ -100,7 +108,7 @@ def test_a_document_of_version_1_is_handed_to_the_upgrade() -> None:
 
     document = read_document(b'{"sync_status":"SYNCED"}', upgrade)
     assert seen == [{"sync_status": "SYNCED"}]
-    assert (document.revision, list(document.servers), document.is_upgraded) == (0, ["a/x"], True)
+    assert (document.revision, list(document.records["server"]), document.is_upgraded) == (0, ["a/x"], True)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.freshness import TIMES, Moment, brought_back, computed, holds_until, latest_time
+from domain.freshness import TIMES, Moment, computed, holds_until
+from domain.kinds import SERVER
 from domain.server import STATUSES, Server, Status
 from domain.times import epoch, time_text
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import server
 
 MOMENT = Moment(epoch(NOW), 7_200)
 
@@ -117,7 +119,7 @@ def test_of_many_servers_the_first_that_turns_stale_counts(checks: list[int], st
 @pytest.mark.parametrize("field", TIMES)
 def test_a_time_that_lies_ahead_is_found_and_brought_back_and_nothing_else(field: str) -> None:
     ahead = server("a/x", **{"last_cron_check": "2020-01-01T00:00:00Z", field: "2027-01-01T00:00:00Z"})
-    assert latest_time(ahead) == "2027-01-01T00:00:00Z"
-    assert brought_back(ahead, "2026-12-01T00:00:00Z") == {**ahead, field: "2026-12-01T00:00:00Z"}
-    assert latest_time(server("a/x")) == NOW
-    assert brought_back(server("a/x"), NOW) == server("a/x")
+    assert SERVER.latest(ahead) == "2027-01-01T00:00:00Z"
+    assert SERVER.brought_back(ahead, "2026-12-01T00:00:00Z") == {**ahead, field: "2026-12-01T00:00:00Z"}
+    assert SERVER.latest(server("a/x")) == NOW
+    assert SERVER.brought_back(server("a/x"), NOW) == server("a/x")

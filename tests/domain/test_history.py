@@ -6,7 +6,8 @@ import pytest
 
 from domain.history import Source, attributed, change_entry, deletion_entry, file_entries
 from domain.server import Server
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import server
 
 SOON, LATER = "2026-04-26T11:00:00Z", "2026-04-26T12:00:00Z"
 

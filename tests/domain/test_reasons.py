@@ -8,7 +8,8 @@ from domain.freshness import Moment, computed
 from domain.reasons import problems, reasons
 from domain.server import STATUSES
 from domain.times import epoch
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import server
 
 MOMENT = Moment(epoch(NOW), 7_200)
 LONG_AGO = "2026-04-20T10:30:00Z"

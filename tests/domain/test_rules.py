@@ -14,7 +14,8 @@ from domain.report import RUN_DEFAULTS, Report
 from domain.rules import MOST_AGENTS
 from domain.server import DESCRIPTIVE, STATUSES, Server, restore_servers
 from domain.times import epoch, time_text
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import server
 
 LATER = "2026-04-26T11:00:00Z"
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from domain.server import FIELDS, Record, new_server, restore_servers, server_key
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import server
 
 
 def test_a_new_server_has_every_field_of_a_record() -> None:

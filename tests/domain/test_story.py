@@ -7,7 +7,7 @@ import pytest
 from domain.history import Entry
 from domain.story import HOUR, runs, steps
 from domain.times import epoch, time_text
-from tests.stores.records import NOW
+from tests.stores.kinds import NOW
 
 START = epoch(NOW)
 

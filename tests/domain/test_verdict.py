@@ -10,7 +10,8 @@ from domain.freshness import Moment, computed
 from domain.server import STATUSES, Server
 from domain.times import epoch
 from domain.verdict import KINDS, Axis, axes, groups_worst_first, lasting, verdict, verdicts_by_group, worst_kind
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import server
 
 MOMENT = Moment(epoch(NOW), 7_200)
 LONG_AGO, STALE_SINCE = "2026-04-20T10:30:00Z", "2026-04-20T12:30:01Z"

@@ -15,6 +15,7 @@ import requests
 from stores import open_store
 from tests.process.fleet import Fleet, Report, board, lost, stored
 from tests.process.service import Service, running, wait_until
+from tests.stores.records import servers
 
 THREADS = 6
 FILES = ("status.json", "status.json.journal", "status.json.history")
@@ -77,7 +78,7 @@ def test_a_copy_of_the_files_in_any_order_while_reports_come_in_is_a_store_that_
 
 def _assert_it_opens(folder: Path, order: tuple[str, ...], before: list[Report]) -> None:
     with closing(open_store(folder / "status.json", lambda _document: None)) as store:
-        records = store.snapshot().records
+        records = servers(store)
         events = list(store.events())
     file, journal, history = (order.index(name) for name in FILES)
     assert len({record["commit_sha"] for key, record in records.items() if key.startswith("array/")}) <= 1, order

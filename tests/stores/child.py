@@ -22,7 +22,18 @@ from storage import Store
 from stores.json_file.patience import Aside
 from tests.memory_store import MemoryStore
 from tests.process.warm import Program
-from tests.stores.records import ROOT, count, keep_in_journal, note, opened, served, server, write_the_file, yesterday
+from tests.stores.records import (
+    ROOT,
+    count,
+    keep_in_journal,
+    note,
+    opened,
+    served,
+    server,
+    shown,
+    write_the_file,
+    yesterday,
+)
 
 DIED = 9
 ANEW: Any = {"journal": -1}  # the journal is started anew at each checkpoint
@@ -81,12 +92,15 @@ def _obey(path: Path) -> None:
         elif do == "write the file":
             write_the_file(store)
         snapshot = store.snapshot()
-        _say(json.dumps([snapshot.revision, list(snapshot.records.items()), list(store.events())]))
+        _say(json.dumps([snapshot.revision, shown(snapshot), list(store.events())]))
 
 
 def step(store: Store, number: int) -> None:
-    """The change of this number: one server changed, one created. Done in order, they tell each change apart."""
-    note(store, ("a/x", ("synced", "failed")[number % 2]), (f"b/{number}", "synced"))
+    """The change of this number: one server changed, one created, and as much of each other kind. Done in order, they
+    tell each change apart."""
+    state = ("synced", "failed")[number % 2]
+    others = ("parcel:a/x", state), (f"parcel:b/{number}", "here"), ("tick:a", state), (f"tick:{number}", "on")
+    note(store, ("a/x", state), (f"b/{number}", "synced"), *others)
 
 
 def after_steps(times: int) -> MemoryStore:
@@ -106,7 +120,7 @@ def assert_same(store: Store, times: int) -> None:
 
 def assert_steps(store: Store, acknowledged: int) -> int:
     """How many steps it holds, whole: all that were acknowledged, and perhaps one more that was under way."""
-    times = store.snapshot().revision // 2
+    times = store.snapshot().revision // 6
     assert times in (acknowledged, acknowledged + 1)
     assert_same(store, times)
     return times

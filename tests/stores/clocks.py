@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from domain.history import change_entry
+from domain.kinds import SERVER
 from domain.server import Server
 from domain.times import epoch, time_text
 from storage import Changes, Decision, Store
-from tests.stores.records import NOW, server
+from tests.stores.kinds import NOW
+from tests.stores.records import of_servers, server
 
 TIMES = ("last_pipeline_run", "last_cron_check", "timestamp", "first_seen", "status_since")
 LATE = "9999-12-31T23:59:59Z"
@@ -34,13 +36,13 @@ def report(store: Store, clock: Clock, key: str, status: str = "synced") -> Serv
     found = list[Server | None]()
 
     def decide(before: Changes, revision: int) -> Decision:
-        known = before[key]
+        known = before[SERVER.name][key]
         found[:] = [known]
         now = max(clock.text(), known["timestamp"]) if known else clock.text()
         times = {**dict.fromkeys(TIMES, now), "first_seen": known["first_seen"] if known else now}
         after = server(key, status=status, revision=revision, **times)
         entry = change_entry(known, after, "cron")
-        return Decision({key: after}, [entry] if entry else [])
+        return of_servers({key: after}, [entry] if entry else [])
 
-    store.change([key], decide)
+    store.change([SERVER.ref(key)], decide)
     return found[0] or server(key)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.history import change_entry
+from domain.kinds import SERVER
 from storage import Commit, Decision, Store
 from stores.json_file.store import JsonFileStore
 from tests.process import warm
 from tests.stores.child import V1_BYTES
-from tests.stores.records import NOW, ROOT, keep_in_journal, moved, never_version_1, server
+from tests.stores.kinds import NOW
+from tests.stores.records import ROOT, keep_in_journal, moved, never_version_1, of_servers, server
 
 LATER = "2026-04-26T11:00:00Z"
 Damage = Callable[[Path], object]
@@ -29,9 +31,9 @@ def report(store: Store, key: str, now: str = NOW) -> Commit:
     def decide(_before: object, revision: int) -> Decision:
         entry = change_entry(None, {**record, "revision": revision, "timestamp": now}, "cron")
         assert entry
-        return Decision({key: record}, [entry])
+        return of_servers({key: record}, [entry])
 
-    return store.change([key], decide)
+    return store.change([SERVER.ref(key)], decide)
 
 
 def filled(folder: Path) -> Path:

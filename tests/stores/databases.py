@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import psycopg
 
+from domain.kinds import SERVER
 from storage import Changes, Decision, Store
-from tests.stores.records import counted, server
+from tests.stores.records import counted, of_servers, server
 
 
 @contextlib.contextmanager
@@ -25,9 +26,9 @@ def held(store: Store, key: str) -> Iterator[None]:
     def decide(before: Changes, _revision: int) -> Decision:
         began.set()
         assert may_end.wait(20)
-        return Decision({key: server(key, check_interval=counted(before[key]) + 1)})
+        return of_servers({key: server(key, check_interval=counted(before[SERVER.name][key]) + 1)})
 
-    thread = threading.Thread(target=lambda: store.change([key], decide))
+    thread = threading.Thread(target=lambda: store.change([SERVER.ref(key)], decide))
     thread.start()
     try:
         assert began.wait(20)

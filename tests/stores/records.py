@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,18 +13,20 @@ import orjson
 from pydantic import SecretStr
 
 from domain.document import Upgrade
-from domain.history import Entry, Event, change_entry, deletion_entry
+from domain.history import Entry, change_entry, deletion_entry
+from domain.history import Event as Happening
+from domain.kinds import SERVER, Event, ref_of
 from domain.server import Server, new_server
 from domain.times import epoch
 from domain.tokens import Token
-from storage import Changes, Commit, Decision, Store
+from storage import Changes, Commit, Decision, Snapshot, Span, Store
 from stores import open_store
 from stores.json_file.pace import Pace
 from stores.json_file.store import JsonFileStore
 from stores.postgres.pages import Pages
 from stores.postgres.store import PostgresStore
+from tests.stores.kinds import KINDS, NOW, parcel, parcel_event, ref, tick
 
-NOW = "2026-04-26T10:30:00Z"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,9 +55,9 @@ def opened(
     """The same, but that its file is written with each commit, however slow the disk, and not by whoever only reads: so
     it stands still where a test does not want it otherwise, by these bounds."""
     if "://" in str(place):
-        return PostgresStore(str(place), oldest=oldest, clock=clock, pages=Pages(**bounds))
+        return PostgresStore(str(place), oldest=oldest, clock=clock, pages=Pages(**bounds), kinds=KINDS)
     pace = moved(**{"share": math.inf, "saved": 100_000, **bounds})
-    return JsonFileStore(Path(place), upgrade, oldest=oldest, clock=clock, pace=pace)
+    return JsonFileStore(Path(place), upgrade, oldest=oldest, clock=clock, pace=pace, kinds=KINDS)
 
 
 def moved(**bounds: Any) -> Any:
@@ -77,15 +79,26 @@ def refuse(_before: Changes, _revision: int) -> NoReturn:
     raise Refused
 
 
-def put(store: Store, *servers: Server) -> Commit:
-    """Store the records in one commit."""
-    by_key = {f"{one['server_group']}/{one['host']}": one for one in servers}
-    return store.change(list(by_key), lambda _before, _revision: Decision(by_key))
+def put(store: Store, *records: Server) -> Commit:
+    """Store the records of servers in one commit."""
+    by_key = {SERVER.key(one): one for one in records}
+    return store.change([*map(SERVER.ref, by_key)], lambda _before, _revision: of_servers(by_key))
 
 
-def remove(store: Store, key: str) -> Commit:
+def remove(store: Store, text: str) -> Commit:
     """Delete a record."""
-    return store.change([key], lambda _before, _revision: Decision({key: None}))
+    kind, key = ref(text)
+    return store.change([ref(text)], lambda _before, _revision: Decision({kind: {key: None}}))
+
+
+def of_servers(records: Mapping[str, Server | None], events: Sequence[Any] = ()) -> Decision:
+    """The decision that stores these servers."""
+    return Decision({SERVER.name: records}, events)
+
+
+def servers(store: Store) -> Mapping[str, Server]:
+    """Every server."""
+    return store.snapshot().table(SERVER).records
 
 
 def keep_in_journal(store: Store) -> None:
@@ -105,23 +118,40 @@ def pace_of(store: Store) -> Any:
 
 
 def note(store: Store, *changes: tuple[str, str | None]) -> Commit:
-    """Give each key a status in one commit, None to delete it, with the history entries that this leaves."""
+    """Give each record a status in one commit, None to delete it, with the events that this leaves."""
 
     def decide(before: Changes, first: int) -> Decision:
-        after, history = dict(before), list[Entry]()
-        for revision, (key, status) in enumerate(changes, first):
-            known, after[key] = after[key], server(key, status=status, revision=revision) if status else None
-            if new := after[key]:
-                entry = change_entry(known, new, "pipeline")
-            else:
-                entry = known and deletion_entry(known, revision, NOW)
-            history += [entry] if entry else []
-        return Decision(after, history)
+        after, events = {kind: dict(of_kind) for kind, of_kind in before.items()}, list[Event]()
+        for revision, (text, status) in enumerate(changes, first):
+            kind, key = ref(text)
+            known, make = after[kind][key], {"server": _server, "parcel": _parcel, "tick": _tick}[kind]
+            after[kind][key], event = make(revision, key, known, status)
+            events += [event] if event else []
+        return Decision(after, events)
 
-    return store.change([key for key, _ in changes], decide)
+    return store.change([ref(text) for text, _ in changes], decide)
 
 
-def entry(revision: int, key: str, day: str, event: Event = "changed", **fields: Any) -> Entry:
+def _server(revision: int, key: str, known: Any, status: str | None) -> tuple[Any, Any]:
+    if status is None:
+        return None, known and deletion_entry(known, revision, NOW)
+    new = server(key, status=status, revision=revision)
+    return new, change_entry(known, new, "pipeline")
+
+
+def _parcel(revision: int, key: str, known: Any, state: str | None) -> tuple[Any, Any]:
+    if state is None:
+        return None, known and parcel_event(revision, key, "deleted", state=known["state"])
+    if known and known["state"] == state:
+        return {**known}, None
+    return parcel(key, state), parcel_event(revision, key, "moved" if known else "came", state=state)
+
+
+def _tick(revision: int, key: str, _known: Any, status: str | None) -> tuple[Any, Any]:
+    return (tick(key, revision) if status else None), None
+
+
+def entry(revision: int, key: str, day: str, event: Happening = "changed", **fields: Any) -> Entry:
     """A history entry of a day."""
     made = cast(
         Entry, change_entry(None, server(key, timestamp=f"{day}T00:00:00Z", revision=revision, **fields), "cron")
@@ -132,9 +162,21 @@ def entry(revision: int, key: str, day: str, event: Event = "changed", **fields:
 def told(store: Store, after: int = 0) -> list[tuple[int, str, str, str]]:
     """The history, short: revision, key, event and status of each entry."""
     return [
-        (entry["revision"], f"{entry['server_group']}/{entry['host']}", entry["event"], entry["status"])
-        for entry in store.events(after)
+        (entry["revision"], named(entry), entry["event"], entry["state"] if "state" in entry else entry["status"])
+        for entry in store.events(Span(after=after))
     ]
+
+
+def got(store: Store, text: str) -> Any:
+    """One record, None where there is none."""
+    kind, key = ref(text)
+    return store.get(KINDS[kind], key)
+
+
+def named(event: Event) -> str:
+    """What an event is about, as `ref` takes it."""
+    kind, key = ref_of(event)
+    return key if kind == SERVER.name else f"{kind}:{key}"
 
 
 def files(path: Path) -> list[str]:
@@ -146,14 +188,15 @@ def count(store: Store, *keys: str) -> Commit:
     """Read a number in each record, and store one more: an update that is lost is missing from the sum."""
 
     def decide(before: Changes, first: int) -> Decision:
+        known = before[SERVER.name]
         after = {
             key: server(key, check_interval=counted(record) + 1, revision=revision)
-            for revision, (key, record) in enumerate(before.items(), first)
+            for revision, (key, record) in enumerate(known.items(), first)
         }
-        history = (change_entry(before[key], record, "pipeline") for key, record in after.items())
-        return Decision(after, [one for one in history if one])
+        history = (change_entry(known[key], record, "pipeline") for key, record in after.items())
+        return of_servers(after, [one for one in history if one])
 
-    return store.change(keys, decide)
+    return store.change([*map(ref, keys)], decide)
 
 
 def counted(record: Server | None) -> int:
@@ -195,11 +238,11 @@ def agree(path: Path, *stores: Any) -> list[str]:
     """The keys that all of these stores, and one opened anew, hold alike, with the same history."""
     fresh = opened(path)
     for store in stores:
-        assert store.snapshot().records == fresh.snapshot().records
+        assert store.snapshot().tables == fresh.snapshot().tables
         assert told(store) == told(fresh)
     revisions = [entry[0] for entry in told(fresh)]
     assert revisions == sorted(set(revisions))
-    return list(fresh.snapshot().records)
+    return list(servers(fresh))
 
 
 def token(token_id: str, label: str = "a") -> Token:
@@ -208,3 +251,8 @@ def token(token_id: str, label: str = "a") -> Token:
         "id": token_id, "label": label, "scopes": ["read"], "groups": [], "created": "2026-04-26T10:30:00Z",
         "expires": None, "last_used": None, "created_by": "test", "hash": "0" * 64,
     }  # fmt: skip
+
+
+def shown(snapshot: Snapshot) -> list[list[Any]]:
+    """Every record of a snapshot in its order, as JSON can say it."""
+    return [[name, key, one] for name, table in snapshot.tables.items() for key, one in table.records.items()]

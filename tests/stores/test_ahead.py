@@ -9,10 +9,12 @@ import orjson
 import pytest
 
 from domain.history import Entry, change_entry, deletion_entry
+from domain.kinds import SERVER
 from domain.server import Server
-from storage import Decision, Store
+from storage import Store
 from tests.stores.clocks import DAY, LATE, MONTH, TIMES, Clock, Open, report
-from tests.stores.records import NOW, beside, in_file, keep_in_journal, note, opened, put, server
+from tests.stores.kinds import NOW, ref
+from tests.stores.records import beside, in_file, keep_in_journal, note, of_servers, opened, put, server, servers
 
 
 def times_of(record: Server | None) -> set[str]:
@@ -37,9 +39,9 @@ def ahead_once(store: Store, clock: Clock, seconds: int = MONTH) -> None:
 def readings(store: Store) -> list[Callable[[], object]]:
     return [
         store.snapshot,
-        lambda: store.get("a/x"),
+        lambda: store.get(SERVER, "a/x"),
         lambda: list(store.events()),
-        lambda: list(store.in_force(LATE)),
+        lambda: list(store.in_force(SERVER, LATE)),
         store.check,
         store.begin,
     ]
@@ -67,9 +69,9 @@ def test_however_far_ahead_it_is(open_it: Open, clock: Clock, seconds: int) -> N
 def assert_all_are_brought_back(store: Store, clock: Clock) -> None:
     now = clock.text()
     clock.now += 5  # once, and not to each later moment
-    assert times_of(store.get("a/x")) == times_of(store.get("b/x")) == {now}
+    assert times_of(store.get(SERVER, "a/x")) == times_of(store.get(SERVER, "b/x")) == {now}
     assert told(store) == [("a/old", "created", NOW), ("a/x", "created", now), ("b/x", "created", now)]
-    assert {one["time"] for one in store.in_force(LATE)} == {NOW, now}
+    assert {one["time"] for one in store.in_force(SERVER, LATE)} == {NOW, now}
 
 
 def test_it_is_on_disk_for_all_and_who_comes_later_finds_nothing_left(open_it: Open, clock: Clock) -> None:
@@ -88,7 +90,7 @@ def test_a_commit_that_comes_first_decides_over_what_is_brought_back_already(ope
     for store in (open_it(), open_it()):  # the second has read nothing yet
         ahead_once(open_it(), clock)
         assert times_of(report(store, clock, "a/x")) == {clock.text()}
-        assert times_of(store.get("a/x")) == times_of(open_it().get("a/x")) == {clock.text()}
+        assert times_of(store.get(SERVER, "a/x")) == times_of(open_it().get(SERVER, "a/x")) == {clock.text()}
         note(store, ("a/old", None), ("a/x", None), ("b/x", None))
 
 
@@ -104,7 +106,7 @@ def test_up_to_a_minute_ahead_nothing_is_changed(open_it: Open, clock: Clock, se
         assert (one.snapshot(), list(one.events())) == before
     assert times_of(report(store, clock, "a/x")) == {clock.text(seconds)}
     clock.now -= 61 - seconds
-    assert times_of(store.get("a/x")) == {clock.text()}
+    assert times_of(store.get(SERVER, "a/x")) == {clock.text()}
 
 
 def test_each_of_the_times_is_brought_back_and_no_other_field(open_it: Open, clock: Clock) -> None:
@@ -112,8 +114,8 @@ def test_each_of_the_times_is_brought_back_and_no_other_field(open_it: Open, clo
         store = open_it()
         before = server("a/x", **{"last_cron_check": clock.text(-DAY), "check_interval": 30, name: clock.text(MONTH)})
         put(store, before, server("a/y"))
-        assert store.snapshot().records == {"a/x": {**before, name: clock.text()}, "a/y": server("a/y")}
-        assert open_it().get("a/x") == {**before, name: clock.text()}
+        assert servers(store) == {"a/x": {**before, name: clock.text()}, "a/y": server("a/y")}
+        assert open_it().get(SERVER, "a/x") == {**before, name: clock.text()}
 
 
 def test_the_times_of_one_server_never_run_backwards(open_it: Open, clock: Clock) -> None:
@@ -135,28 +137,29 @@ def test_an_entry_that_lies_ahead_is_found_where_its_server_is_gone(open_it: Ope
     store = open_it()
     report(store, clock, "a/x")
     clock.now += MONTH
-    gone = store.get("a/x")
+    gone = store.get(SERVER, "a/x")
     assert gone
     store.change(
-        ["a/x"], lambda _before, revision: Decision({"a/x": None}, [deletion_entry(gone, revision, clock.text())])
+        [ref("a/x")],
+        lambda _before, revision: of_servers({"a/x": None}, [deletion_entry(gone, revision, clock.text())]),
     )
     clock.now -= MONTH
     for reader in (open_it(), store):
         assert told(reader)[-1] == ("a/x", "deleted", clock.text())
-        assert list(reader.in_force(LATE)) == []
+        assert list(reader.in_force(SERVER, LATE)) == []
 
 
 def test_many_are_brought_back_in_portions(open_it: Open, clock: Clock) -> None:
     store, count = open_it(), 2_345
     clock.now += MONTH
-    servers = {f"a/{number}": server(f"a/{number}", timestamp=clock.text(), revision=number) for number in range(count)}
+    records = {f"a/{number}": server(f"a/{number}", timestamp=clock.text(), revision=number) for number in range(count)}
     entries = list[Entry]()
     for number in range(count):
         entry = change_entry(None, server(f"b/{number}", timestamp=clock.text(), revision=number + 1), "cron")
         entries += [entry] if entry else []
-    store.restore(servers, entries, count)
+    store.restore({SERVER.name: records}, entries, count)
     clock.now -= MONTH
-    assert {record["timestamp"] for record in store.snapshot().records.values()} == {clock.text()}
+    assert {record["timestamp"] for record in servers(store).values()} == {clock.text()}
     assert {one["time"] for one in store.events()} == {clock.text()}
     assert [one["revision"] for one in store.events()] == [one["revision"] for one in entries]
 
@@ -174,7 +177,7 @@ def test_times_that_somebody_wrote_into_the_file_are_brought_back_by_the_start(p
     edited(path, last_cron_check=clock.text(26 * DAY), timestamp=clock.text(26 * DAY), status="failed")
     store = opened(path, clock=clock)
     store.begin()
-    assert {record["last_cron_check"] for record in store.snapshot().records.values()} == {clock.text()}
+    assert {record["last_cron_check"] for record in servers(store).values()} == {clock.text()}
     store.close()
     assert {record["last_cron_check"] for record in in_file(path).values()} == {clock.text()}
     assert told(store)[2:] == [("a/x", "changed", clock.text()), ("b/x", "changed", clock.text())]
@@ -202,12 +205,12 @@ def test_what_cannot_be_written_is_shown_as_it_is_said_once_and_brought_back_lat
     beside(path, "lock").unlink()
     beside(path, "lock").mkdir()  # nobody can take it
     for _ in range(3):
-        assert times_of(store.get("a/x")) == {clock.text(MONTH - 10)}
+        assert times_of(store.get(SERVER, "a/x")) == {clock.text(MONTH - 10)}
         assert len(list(store.events())) == 3
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert caplog.text.count("The store status.json cannot be locked: ") == 1
     beside(path, "lock").rmdir()
-    assert times_of(store.get("a/x")) == {clock.text()}
+    assert times_of(store.get(SERVER, "a/x")) == {clock.text()}
 
 
 def test_no_report_waits_for_a_history_that_cannot_be_read(
@@ -221,7 +224,7 @@ def test_no_report_waits_for_a_history_that_cannot_be_read(
     store = opened(path, clock=clock)
     for _ in range(3):
         report(store, clock, "a/x")
-    assert times_of(store.get("a/x")) == {clock.text()}
+    assert times_of(store.get(SERVER, "a/x")) == {clock.text()}
     assert caplog.text.count("line 1 of its history cannot be read. Times in its history lie ahead.") == 1
     history.write_bytes(good + history.read_bytes()[len(good) - len(b'{"revision":1,') + len(b"<html>") :])
     assert {time for *_, time in told(opened(path, clock=clock))} <= {NOW, clock.text()}

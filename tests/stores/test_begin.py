@@ -11,7 +11,7 @@ import pytest
 from domain.errors import Unavailable
 from stores.json_file.journal import Journal
 from tests.process.service import wait_until
-from tests.stores.records import agree, at_once, beside, files, in_file, keep_in_journal, note, opened, told
+from tests.stores.records import agree, at_once, beside, files, in_file, keep_in_journal, note, opened, servers, told
 
 
 def test_where_there_is_nothing_at_all_it_makes_the_empty_store(path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_backup_that_is_put_back_right_after_a_crash_is_not_undone(path: Path,
     keep_in_journal(dead)
     note(dead, ("c/x", "synced"))
     if knows_it:
-        assert list(other.snapshot().records) == ["a/x", "b/x", "c/x"]
+        assert list(servers(other)) == ["a/x", "b/x", "c/x"]
     backup.replace(path)
     started = other if knows_it else opened(path)
     started.begin()
@@ -118,7 +118,7 @@ def test_a_report_that_is_acknowledged_after_a_backup_came_is_added_to_it(
     monkeypatch.setattr(Journal, *(("append", put_back(append)) if step == "decided" else ("sync", put_back(sync))))
     note(store, ("b/x", "synced"))
     assert agree(path, store) == list(in_file(path)) == ["a/x", "b/x"]
-    assert store.snapshot().records["a/x"]["status"] == "synced"
+    assert servers(store)["a/x"]["status"] == "synced"
 
 
 def test_a_backup_that_is_put_back_after_a_crash_and_a_start_is_not_undone(path: Path) -> None:
@@ -131,4 +131,4 @@ def test_a_backup_that_is_put_back_after_a_crash_and_a_start_is_not_undone(path:
     started.begin()
     wait_until(lambda: "b/x" in in_file(path), "it stands in the file")
     backup.replace(path)
-    assert list(started.snapshot().records) == list(opened(path).snapshot().records) == ["a/x"]
+    assert list(servers(started)) == list(servers(opened(path))) == ["a/x"]

@@ -148,7 +148,7 @@ def test_it_leaves_no_trace_in_a_database(database: str) -> None:
         put(store, server("a/x"))
 
         def rows_and_transactions() -> list[tuple[object, ...]]:
-            sizes = "SELECT pg_relation_size('servers'), pg_snapshot_xmax(pg_current_snapshot())::text"
+            sizes = "SELECT pg_relation_size('records'), pg_snapshot_xmax(pg_current_snapshot())::text"
             return somebody.execute(sizes).fetchall()
 
         before = rows_and_transactions()
@@ -169,10 +169,10 @@ def test_a_database_that_can_only_be_read_is_seen(database: str) -> None:
 def test_a_database_that_refused_a_write_is_asked_whether_it_still_does(database: str) -> None:
     with contextlib.closing(opened(database)) as store, connected(database) as somebody:
         put(store, server("a/x"))
-        somebody.execute("ALTER TABLE servers ADD CONSTRAINT never CHECK (false) NOT VALID")
+        somebody.execute("ALTER TABLE records ADD CONSTRAINT never CHECK (false) NOT VALID")
         assert look(store) == ""
         with pytest.raises(Unavailable, match="check violation"):
             put(store, server("b/x"))
         assert "check violation" in look(store)
-        somebody.execute("ALTER TABLE servers DROP CONSTRAINT never")
+        somebody.execute("ALTER TABLE records DROP CONSTRAINT never")
         assert look(store) == ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from stores.json_file import command, verify
 from stores.json_file.pace import Pace
 from stores.json_file.store import JsonFileStore
@@ -27,7 +28,7 @@ def test_compact_makes_the_file_the_whole_state(path: Path) -> None:
     assert len(journal(path).read_bytes().splitlines()) == 1
     assert len(history(path).read_bytes().splitlines()) == 4
     journal(path).unlink()
-    assert json.loads(path.read_bytes())["servers"].keys() == before.records.keys()
+    assert json.loads(path.read_bytes())["servers"].keys() == before.table(SERVER).records.keys()
     assert opened(path).snapshot() == before
     assert [entry["revision"] for entry in opened(path).events()] == [1, 2, 3, 4]
     assert run("verify", path).returncode == 0
@@ -101,5 +102,5 @@ def test_both_work_while_others_commit_and_lose_nothing(tmp_path: Path) -> None:
     JsonFileStore(path, never_version_1).compact()
     assert store.snapshot() == opened(path).snapshot()
     journal(path).unlink()
-    assert [counted(opened(path).get(key)) for key in ("a/x", "a/y")] == [times + 1, times]
+    assert [counted(opened(path).get(SERVER, key)) for key in ("a/x", "a/y")] == [times + 1, times]
     assert opened(path).snapshot().revision == 2 * times + 1

@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.history import Entry
+from domain.kinds import SERVER
 from storage import Changes, Decision, Span, Store
-from tests.stores.records import Refused, at_once, entry, keep_in_journal, note, opened, refuse, server, told
+from tests.stores.kinds import ref
+from tests.stores.records import Refused, at_once, entry, keep_in_journal, note, opened, refuse, server, servers, told
 
 
 def test_the_history_tells_each_change_once_in_the_order_of_its_revision(store: Store) -> None:
@@ -33,15 +36,15 @@ def test_the_history_tells_each_change_once_in_the_order_of_its_revision(store: 
 def test_what_is_restored_keeps_its_revisions_and_those_given_later_are_greater(store: Store) -> None:
     """In parts, of which each is there at once, for who reads and for who looks for one server that is gone."""
     kept = server("a/x", revision=7)
-    store.restore({"a/x": kept}, [entry(2, "a/x", "2026-04-01"), entry(3, "b/x", "2026-04-02")], 9)
-    assert store.get("a/x") == kept
+    store.restore({SERVER.name: {"a/x": kept}}, [entry(2, "a/x", "2026-04-01"), entry(3, "b/x", "2026-04-02")], 9)
+    assert store.get(SERVER, "a/x") == kept
     store.restore({}, [entry(8, "b/x", "2026-04-03", "deleted")], 9)
     assert [one["revision"] for one in store.events()] == [2, 3, 8]
-    assert [one["revision"] for one in store.events(span=Span(about="b/x".__eq__))] == [3, 8]
-    assert [one["revision"] for one in store.in_force("2026-04-03T00:00:00Z")] == [2, 3]
+    assert [one["revision"] for one in store.events(Span(about="b/x".__eq__))] == [3, 8]
+    assert [one["revision"] for one in store.in_force(SERVER, "2026-04-03T00:00:00Z")] == [2, 3]
     assert store.snapshot().revision >= 9
     note(store, ("a/x", "failed"))
-    assert store.snapshot().records.keys() == {"a/x"}
+    assert servers(store).keys() == {"a/x"}
     assert [one["revision"] for one in store.events()][:3] == [2, 3, 8]
     assert list(store.events())[3]["revision"] > 9
 
@@ -49,7 +52,7 @@ def test_what_is_restored_keeps_its_revisions_and_those_given_later_are_greater(
 def test_a_refused_change_leaves_no_entry(store: Store) -> None:
     note(store, ("a/x", "synced"))
     with pytest.raises(Refused):
-        store.change(["a/x"], refuse)
+        store.change([ref("a/x")], refuse)
     note(store, ("a/x", "failed"))
     assert told(store) == [(1, "a/x", "created", "synced"), (2, "a/x", "changed", "failed")]
 
@@ -111,7 +114,7 @@ def days(store: Store) -> None:
         def decide(_before: Changes, revision: int, day: str = day, key: str = key, event: Any = event) -> Decision:
             return Decision({}, [entry(revision, key, f"2026-04-{day}", event)])
 
-        store.change([key], decide)
+        store.change([ref(key)], decide)
 
 
 def found(entries: Iterator[Entry]) -> list[int]:
@@ -134,12 +137,13 @@ def found(entries: Iterator[Entry]) -> list[int]:
     ],
 )
 def test_the_history_of_a_span_from_either_end(store: Store, span: Span, revisions: list[int]) -> None:
-    assert found(store.events(span=span)) == []
+    assert found(store.events(span)) == []
     days(store)
-    assert found(store.events(span=span)) == revisions
-    assert found(store.events(span=span, newest_first=True)) == revisions[::-1]
-    assert found(store.events(3, span)) == [revision for revision in revisions if revision > 3]
-    assert found(store.events(3, span, newest_first=True)) == [one for one in revisions[::-1] if one > 3]
+    assert found(store.events(span)) == revisions
+    assert found(store.events(span, newest_first=True)) == revisions[::-1]
+    after = replace(span, after=3)
+    assert found(store.events(after)) == [revision for revision in revisions if revision > 3]
+    assert found(store.events(after, newest_first=True)) == [one for one in revisions[::-1] if one > 3]
 
 
 @pytest.mark.parametrize(
@@ -154,14 +158,14 @@ def test_the_history_of_a_span_from_either_end(store: Store, span: Span, revisio
     ],
 )
 def test_the_state_in_force_just_before_a_time(store: Store, time: str, revisions: list[int]) -> None:
-    assert found(store.in_force(time)) == []
+    assert found(store.in_force(SERVER, time)) == []
     days(store)
-    assert found(store.in_force(time)) == revisions
-    assert found(store.in_force(time, lambda key: key == "b/b")) == [one for one in revisions if one in (2, 6)]
+    assert found(store.in_force(SERVER, time)) == revisions
+    assert found(store.in_force(SERVER, time, lambda key: key == "b/b")) == [one for one in revisions if one in (2, 6)]
 
 
 def test_a_reading_of_the_history_shows_what_was_told_before_it_began(store: Store) -> None:
     for number in range(1, 6):
         note(store, ("a/a", "synced" if number % 2 else "failed"))
         assert found(store.events(newest_first=True)) == list(range(number, 0, -1))
-        assert found(store.in_force("2027-01-01T00:00:00Z")) == [number]
+        assert found(store.in_force(SERVER, "2027-01-01T00:00:00Z")) == [number]

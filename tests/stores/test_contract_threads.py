@@ -5,13 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
+from domain.kinds import SERVER
 from storage import Changes, Decision, Store
-from tests.stores.records import Refused, at_once, count, counted, put, refuse, server
+from tests.stores.kinds import ref
+from tests.stores.records import Refused, at_once, count, counted, of_servers, put, refuse, server, servers
 
 
 def test_many_threads_lose_no_update_of_one_key(store: Store) -> None:
     at_once(*[lambda: [count(store, "a/x") for _ in range(20)]] * 8)
-    assert counted(store.get("a/x")) == 160
+    assert counted(store.get(SERVER, "a/x")) == 160
     assert store.snapshot().revision == 160
 
 
@@ -20,7 +22,7 @@ def test_many_threads_lose_no_update_of_shared_and_own_keys(store: Store) -> Non
         return lambda: [count(store, own, "shared/x") for _ in range(10)]
 
     at_once(*[counting(f"own/{number}") for number in range(8)])
-    records = store.snapshot().records
+    records = servers(store)
     assert {key: counted(record) for key, record in records.items()} == {
         **{f"own/{number}": 10 for number in range(8)},
         "shared/x": 80,
@@ -33,10 +35,10 @@ def test_a_revision_is_never_given_twice_however_many_ask_at_once(store: Store) 
 
     def report(key: str) -> None:
         def decide(_before: Changes, revision: int) -> Decision:
-            return Decision({key: server(key, revision=revision)})
+            return of_servers({key: server(key, revision=revision)})
 
         for turn in range(10):
-            stored = store.change([key], decide).after[key]
+            stored = store.change([ref(key)], decide).after[SERVER.name][key]
             assert stored is not None
             kept[f"{key} {turn}"] = stored["revision"]
 
@@ -53,9 +55,9 @@ def test_a_refused_change_does_no_harm_to_those_that_share_its_commit(store: Sto
             for _ in range(16):
                 come.acquire()
             come.release(16)  # it may be asked again
-            return Decision({"a/first": server("a/first")})
+            return of_servers({"a/first": server("a/first")})
 
-        store.change(["a/first"], decide)
+        store.change([ref("a/first")], decide)
 
     def other(number: int) -> None:
         come.release()
@@ -63,12 +65,12 @@ def test_a_refused_change_does_no_harm_to_those_that_share_its_commit(store: Sto
             count(store, f"a/{number}", "shared/x")
         else:
             with pytest.raises(Refused):
-                store.change([f"a/{number}", "shared/x"], refuse)
+                store.change([ref(f"a/{number}"), ref("shared/x")], refuse)
             refused.append(number)
 
     at_once(first, *[lambda number=number: other(number) for number in range(16)])
     assert sorted(refused) == list(range(0, 16, 2))
-    records = store.snapshot().records
+    records = servers(store)
     assert records.keys() == {"a/first", "shared/x", *(f"a/{number}" for number in range(1, 16, 2))}
     assert counted(records["shared/x"]) == 8
     assert store.snapshot().revision == 1 + 2 * 8
@@ -78,8 +80,8 @@ def test_a_thread_reads_what_was_acknowledged_before(store: Store) -> None:
     def write_and_read(key: str) -> None:
         for turn in range(1, 11):
             count(store, key)
-            assert counted(store.get(key)) == turn
-            assert counted(store.snapshot().records[key]) == turn
+            assert counted(store.get(SERVER, key)) == turn
+            assert counted(servers(store)[key]) == turn
 
     at_once(*[lambda key=f"a/{number}": write_and_read(key) for number in range(6)])
 
@@ -101,7 +103,7 @@ def test_a_snapshot_never_shows_half_of_a_commit_and_its_revision_never_goes_bac
         last = 0
         while not is_over.is_set():
             snapshot = store.snapshot()
-            counts = {counted(snapshot.records[key]) for key in keys}
+            counts = {counted(snapshot.table(SERVER).records[key]) for key in keys}
             assert len(counts) == 1
             assert snapshot.revision == 3 + 3 * counts.pop()
             assert snapshot.revision >= last
@@ -127,4 +129,4 @@ def test_checks_and_changes_do_not_wait_for_each_other(store: Store) -> None:
     for thread in threads:
         thread.join(20)
     assert not any(thread.is_alive() for thread in threads)
-    assert counted(store.get("a/x")) == 300
+    assert counted(store.get(SERVER, "a/x")) == 300

@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from storage import Store
-from tests.stores.records import files, keep_in_journal, note, opened, put, remove, server, told
+from tests.stores.kinds import parcel
+from tests.stores.records import files, keep_in_journal, note, opened, put, remove, server, servers, told
 
 RECORD = {**server("a/x")}
 TEXT = json.dumps
+
+
+PARCEL = parcel("a/x")
 
 
 def _of(**members: Any) -> str:
@@ -48,6 +53,9 @@ WRONG = {
     "a name that is none": (_of(servers={"a b/x": {**RECORD, "server_group": "a b"}}), "wrong at server_group"),
     "a record under another's key": (_of(servers={"a/y": RECORD}), "the record 'a/y' holds the names of another server"),
     "the second record wrong": (_of(servers={"a/x": RECORD, "b/x": {**RECORD, "host": 1}}), "the record 'b/x' is wrong at host"),
+    "parcels in a list": (_of(version="2.1", parcels=[]), 'it has no object "parcels"'),
+    "a parcel of no meaning": (_of(version="2.1", parcels={"a/x": {**PARCEL, "seen": 3}}), "the parcel 'a/x' is wrong at seen"),
+    "a parcel under another's key": (_of(version="2.1", parcels={"a/y": PARCEL}), "the parcel 'a/y' holds the names of another"),
     "a negative revision": (_of(revision=-1), 'its "revision" is no whole number'),
     "a revision larger than JSON's readers hold": (_of(revision=2**53), 'its "revision" is no whole number from 0 to 9007199254740991'),
     "a revision that one more would carry over": (_of(revision=2**63 - 1), 'its "revision" is no whole number'),
@@ -64,7 +72,7 @@ def _assert_refused(store: Store, sentence: str) -> None:
     for use in (
         store.snapshot,
         store.check,
-        lambda: store.get("a/x"),
+        lambda: store.get(SERVER, "a/x"),
         lambda: put(store, server("b/x")),
         lambda: remove(store, "a/x"),
     ):
@@ -171,9 +179,9 @@ def test_two_records_on_one_line_are_two_records(path: Path, knows_it: bool) -> 
     if knows_it:
         store.snapshot()
     path.write_bytes(content.replace(b'},\n"b/x"', b'},"b/x"'))
-    assert store.snapshot().records.keys() == {"a/x", "b/x", "c/x"}
+    assert servers(store).keys() == {"a/x", "b/x", "c/x"}
     put(store, server("a/x", branch="next"))
-    assert opened(path).snapshot().records.keys() == {"a/x", "b/x", "c/x"}
+    assert servers(opened(path)).keys() == {"a/x", "b/x", "c/x"}
 
 
 def test_what_the_system_refuses_is_told_without_folders(path: Path) -> None:
@@ -218,9 +226,9 @@ def test_a_line_in_the_middle_of_the_journal_that_cannot_be_read_is_left_and_men
     assert (path.read_bytes(), journal.read_bytes()) == (content, bad)
     assert not files(path).count("tmp")
     _replace(journal, good)
-    assert list(store.snapshot().records) == ["a/x", "a/y", "b/x", "b/y"]
+    assert list(servers(store)) == ["a/x", "a/y", "b/x", "b/y"]
     note(store, ("c/x", "synced"))
-    assert list(opened(path).snapshot().records) == ["a/x", "a/y", "b/x", "b/y", "c/x"]
+    assert list(servers(opened(path))) == ["a/x", "a/y", "b/x", "b/y", "c/x"]
     assert [entry[0] for entry in told(opened(path))] == [1, 2, 3, 4, 5]
 
 
@@ -232,9 +240,9 @@ def test_without_its_broken_line_the_journal_serves_the_rest(path: Path) -> None
         note(store, (key, "synced"))
     lines = journal.read_bytes().splitlines(keepends=True)
     _replace(journal, b"".join([*lines[:-2], lines[-1]]))
-    assert list(store.snapshot().records) == ["a/x", "a/y", "b/y"]
+    assert list(servers(store)) == ["a/x", "a/y", "b/y"]
     note(store, ("b/x", "failed"))
-    assert list(opened(path).snapshot().records) == ["a/x", "a/y", "b/x", "b/y"]
+    assert list(servers(opened(path))) == ["a/x", "a/y", "b/x", "b/y"]
 
 
 def _replace(journal: Path, content: bytes) -> None:
@@ -256,6 +264,6 @@ def test_a_line_in_the_middle_of_the_history_that_cannot_be_read_is_named_and_th
         list(store.events())
     assert str(caught.value) == "The store status.json cannot be read: line 2 of its history cannot be read."
     note(store, ("d/x", "synced"))
-    assert list(opened(path).snapshot().records) == ["a/x", "b/x", "c/x", "d/x"]
+    assert list(servers(opened(path))) == ["a/x", "b/x", "c/x", "d/x"]
     history.write_bytes(history.read_bytes().replace(b"<html>\n", lines[1]))
     assert [entry[0] for entry in told(store)] == [1, 2, 3, 4]

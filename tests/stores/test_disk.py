@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from storage import Store
 from stores.batch import Batch
 from stores.json_file import checkpoint
@@ -23,7 +24,8 @@ from stores.json_file.journal import Journal
 from tests.memory_store import snapshot_of
 from tests.process.service import wait_until
 from tests.stores.child import V1_BYTES, v1_store
-from tests.stores.records import files, keep_in_journal, note, opened, put, server, told, write_the_file
+from tests.stores.kinds import PARCEL
+from tests.stores.records import files, keep_in_journal, note, opened, put, server, servers, told, write_the_file
 
 LONG = "x" * 4_096
 
@@ -58,7 +60,7 @@ def _assert_nothing_can_be_stored(store: Store, path: Path, cause: str) -> None:
         assert str(caught.value).endswith(f" {cause}.")
         assert str(caught.value).startswith("The store status.json cannot be ")
         assert store.snapshot() == before
-        assert store.get("c/x") is None
+        assert store.get(SERVER, "c/x") is None
         assert (path.read_bytes(), path.stat()[:2]) == (content, status[:2])
         assert [name for name in files(path) if name != "ballast"] == ["journal", "lock"]
 
@@ -115,12 +117,12 @@ def test_a_version_1_file_on_a_full_disk_is_read_stays_and_is_migrated_when_ther
     path.with_name("status.json.lock").touch()
     _fill(disk)
     store = v1_store(path, costly=0)
-    assert list(store.snapshot().records) == ["rsyslog-lab/rsyslog-lab"]
+    assert list(servers(store)) == ["rsyslog-lab/rsyslog-lab"]
     with pytest.raises(Unavailable, match="No space left on device"):
         put(store, server("a/x"))
     assert path.read_bytes() == V1_BYTES
     (disk / "ballast").unlink()
-    assert list(store.snapshot().records) == ["rsyslog-lab/rsyslog-lab"]
+    assert list(servers(store)) == ["rsyslog-lab/rsyslog-lab"]
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
 
 
@@ -140,7 +142,7 @@ def test_a_file_that_cannot_be_written_holds_up_no_report_and_is_written_by_itse
     assert "The store status.json cannot be written: No space left on device. What was reported is safe" in caplog.text
     assert path.read_bytes() == content
     for reader in (store, opened(path)):
-        assert list(reader.snapshot().records) == ["a/x", "b/x"]
+        assert list(servers(reader)) == ["a/x", "b/x"]
         assert told(reader) == [(1, "a/x", "created", "synced"), (2, "b/x", "created", "failed")]
     # What could not be put in place takes no room.
     wait_until(lambda: files(path) == ["history", "journal", "lock"], "nothing temporary is left")
@@ -181,7 +183,8 @@ def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(d
             keep_in_journal(store)
         key = f"a/{len(acknowledged):03}"
         try:
-            note(store, (key, "synced"), *[("b/x", ("synced", "failed")[turn % 2]) for turn in range(4)])
+            changes = [("b/x", ("synced", "failed")[turn % 2]) for turn in range(4)]
+            note(store, (key, "synced"), (f"parcel:{key}", "here"), *changes)
             acknowledged.append(key)
         except Unavailable as error:
             assert str(error).endswith("No space left on device.")  # noqa: PT017 - it is not sure to come
@@ -190,7 +193,8 @@ def test_a_disk_that_fills_up_report_by_report_keeps_each_that_it_acknowledged(d
             store.check()
     assert acknowledged
     for reader in (store, opened(path)):
-        assert list(reader.snapshot().records) == [*acknowledged, "b/x"]
+        assert list(servers(reader)) == [*acknowledged, "b/x"]
+        assert list(reader.snapshot().table(PARCEL).records) == acknowledged
         revisions = [entry["revision"] for entry in reader.events()]
         assert len(set(revisions)) == len(revisions) >= 4 * len(acknowledged)
     subprocess.run(["mount", "-o", "remount,size=1m", str(disk)], check=True)

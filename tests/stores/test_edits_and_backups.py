@@ -11,18 +11,22 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.kinds import SERVER
 from storage import Decision, Snapshot
 from stores.files import read_signed, write_synced
 from stores.json_file import checkpoint, replica
 from tests.process.service import wait_until
+from tests.stores.kinds import ref
 from tests.stores.records import (
     agree,
     beside,
     in_file,
     keep_in_journal,
     note,
+    of_servers,
     opened,
     server,
+    servers,
     told,
     write_the_file,
 )
@@ -68,7 +72,7 @@ def test_an_older_journal_put_back_undoes_nothing_that_the_file_holds(
     put_back(old, beside(path, "journal"))
     readers = [store] if is_running else []
     assert agree(path, *readers) == ["a/x", "c/x"]
-    assert opened(path).snapshot().records["a/x"]["status"] == "unknown"
+    assert servers(opened(path))["a/x"]["status"] == "unknown"
     note(store, ("d/x", "synced"))
     assert agree(path, store) == ["a/x", "c/x", "d/x"]
     assert [entry[0] for entry in told(store)] == [1, 2, 3, 4, 5, 6, 7]
@@ -121,7 +125,7 @@ def test_a_hand_edit_while_commits_wait_in_the_journal_is_taken_over_with_them(p
     note(other, ("d/x", "synced"))
     assert agree(path, store, other) == ["b/x", "c/x", "d/x"]
     assert in_file(path)["b/x"]["branch"] == "by hand"
-    assert store.snapshot().records["b/x"]["branch"] == "by hand"
+    assert servers(store)["b/x"]["branch"] == "by hand"
     note(store, ("b/x", "failed"))
     assert agree(path, store, other) == ["b/x", "c/x", "d/x"]
 
@@ -152,7 +156,7 @@ def test_an_edit_while_the_file_is_written_is_kept_also_when_a_reader_took_it_ov
     monkeypatch.setattr(checkpoint, "write_synced", edited_meanwhile)
     note(store, ("b/x", "synced"))
     reader.join()
-    assert shown[0].records["a/x"]["branch"] == "by hand"
+    assert shown[0].table(SERVER).records["a/x"]["branch"] == "by hand"
     assert agree(path, store) == ["a/x", "b/x"]
     assert in_file(path)["a/x"]["branch"] == "by hand"
     note(store, ("c/x", "synced"))
@@ -173,9 +177,9 @@ def test_a_file_put_there_while_a_change_is_decided_gets_the_change_too(path: Pa
             reader = threading.Thread(target=store.snapshot, daemon=True)
             reader.start()
             reader.join(0.2)  # it may wait for us
-        return Decision({"b/x": server("b/x", revision=first)})
+        return of_servers({"b/x": server("b/x", revision=first)})
 
-    store.change(["b/x"], decide)
+    store.change([ref("b/x")], decide)
     note(store, ("c/x", "synced"))
     assert agree(path, store) == ["b/x", "c/x"]
     assert [(key, event) for _revision, key, event, _status in told(store)] == [
@@ -194,7 +198,7 @@ def test_a_backup_put_back_while_commits_wait_is_undone_by_none_of_them(path: Pa
     note(store, ("c/x", "synced"))
     backup.replace(path)
     assert agree(path, store, other) == ["a/x"]
-    assert store.snapshot().records["a/x"]["status"] == "synced"
+    assert servers(store)["a/x"]["status"] == "synced"
     note(other, ("d/x", "synced"))
     note(store, ("d/x", "failed"))
     assert agree(path, store, other) == ["a/x", "d/x"]
@@ -231,7 +235,7 @@ def test_a_copy_made_in_any_order_while_commits_go_on_opens_and_tells_each_entry
             if number == 1:
                 write_the_file(store)
             note(store, (f"b/{number}", "synced"), ("a/1", ("failed", "synced")[number % 2]))
-        records = opened(copy).snapshot().records
+        records = servers(opened(copy))
         agree(copy)
         if order[0] == "journal":
             assert {"a/0", "a/1"} <= records.keys()

@@ -10,7 +10,7 @@ import pytest
 from domain.errors import Invalid, Unavailable
 from storage import Store
 from stores.json_file.site import begin_anew, file_site
-from tests.stores.records import agree, beside, note, opened, put, server, told
+from tests.stores.records import agree, beside, note, opened, put, server, servers, told
 
 
 def assert_refused(store: Store, words: str) -> None:
@@ -125,4 +125,4 @@ def test_a_disk_that_goes_from_under_a_running_store_leaves_no_other_in_its_plac
         assert_refused(store, "another file system")
         path.write_bytes(b"")
     begin_anew(path)
-    assert list(store.snapshot().records) == []
+    assert list(servers(store)) == []

@@ -9,11 +9,12 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.history import Entry
+from domain.kinds import SERVER
 from storage import Span, Store
 from stores import files
 from stores.json_file.verify import verify
 from stores.retention import DAY, Mark, MarkFile, Retention
-from tests.stores.records import entry, keep_in_journal, note, opened, put, server, told
+from tests.stores.records import entry, keep_in_journal, note, opened, put, server, servers, told
 
 OLDEST = "2026-04-10T00:00:00Z"
 
@@ -33,7 +34,7 @@ def write(path: Path, *entries: Entry) -> None:
 
 
 def revisions(store: Store, *span: Any, newest_first: bool = False) -> list[int]:
-    return [one["revision"] for one in store.events(span=Span(*span), newest_first=newest_first)]
+    return [one["revision"] for one in store.events(Span(*span), newest_first=newest_first)]
 
 
 def pruning(path: Path) -> Store:
@@ -113,8 +114,8 @@ def test_only_what_is_asked_for_is_parsed(path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(orjson, "loads", load)
     assert next(store.events(newest_first=True))["revision"] == 4_999
-    assert len(list(store.events(span=Span(about="a/3".__eq__)))) == 556
-    assert len(list(store.in_force("2026-04-02T00:00:00Z"))) == 9
+    assert len(list(store.events(Span(about="a/3".__eq__)))) == 556
+    assert len(list(store.in_force(SERVER, "2026-04-02T00:00:00Z"))) == 9
     assert len(parsed) < 600
 
 
@@ -145,7 +146,7 @@ def test_old_entries_go_but_the_last_one_of_each_server_that_exists(path: Path) 
     note(store, ("c/c", "synced"))
     for reader in (store, other, opened(path)):
         assert revisions(reader) == [3, 5, 7, 8, 9, 10]
-        assert [one["revision"] for one in reader.in_force("2026-04-15T00:00:00Z")] == [3, 5]
+        assert [one["revision"] for one in reader.in_force(SERVER, "2026-04-15T00:00:00Z")] == [3, 5]
     assert [finding.text for finding in verify(path) if finding.kind == "wrong"] == []
 
 
@@ -166,7 +167,7 @@ def test_a_damaged_history_is_left_as_it_is_and_reports_go_on(path: Path) -> Non
     history(path).write_bytes(content)
     put(store, server("c/c"))
     assert history(path).read_bytes() == content
-    assert opened(path).get("c/c")
+    assert opened(path).get(SERVER, "c/c")
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -202,5 +203,5 @@ def test_a_crash_leaves_either_file_whole(path: Path, monkeypatch: pytest.Monkey
     last = pruning(path)
     put(last, server("d/d"))
     assert revisions(last) == [3, 5, 7, 8, 9]
-    assert last.snapshot().records.keys() == {"a/a", "b/b", "b/n", "c/c", "d/d"}
+    assert servers(last).keys() == {"a/a", "b/b", "b/n", "c/c", "d/d"}
     assert told(last) == told(opened(path))

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from domain.kinds import SERVER
 from domain.server import FIELDS
 from storage import Decision
 from tests.memory_store import snapshot_of
-from tests.stores.records import NOW, files, note, opened, put, remove, server, told
+from tests.stores.kinds import NOW, ref
+from tests.stores.records import files, note, of_servers, opened, put, remove, server, servers, told
 
 SIXTEEN = {
     "project_name": "gitops-for-servers", "repo_name": "rsyslog", "server_group": "rsyslog-prod", "server_type": "rsyslog",
@@ -27,7 +29,7 @@ def _file(path: Path, **members: Any) -> None:
 def test_opening_and_reading_make_no_file(path: Path) -> None:
     store = opened(path)
     assert store.snapshot() == snapshot_of(0, {})
-    assert store.get("a/x") is None
+    assert store.get(SERVER, "a/x") is None
     assert list(path.parent.iterdir()) == []
 
 
@@ -79,11 +81,11 @@ def test_two_stores_on_one_file_see_each_other_at_once_in_turn(path: Path) -> No
     stores = [opened(path), opened(path)]
     for turn in range(10):
         put(stores[turn % 2], server("a/x", commit_sha=str(turn)), server(f"b/{turn}"))
-        assert [store.get("a/x") for store in stores] == [server("a/x", commit_sha=str(turn))] * 2
+        assert [store.get(SERVER, "a/x") for store in stores] == [server("a/x", commit_sha=str(turn))] * 2
         assert stores[0].snapshot() == stores[1].snapshot()
         assert stores[0].snapshot().revision == 2 * (turn + 1)
     remove(stores[0], "a/x")
-    assert stores[1].get("a/x") is None
+    assert stores[1].get(SERVER, "a/x") is None
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t", b"{}", b" { }\n"])
@@ -92,19 +94,19 @@ def test_a_file_without_content_is_an_empty_store(path: Path, content: bytes) ->
     store = opened(path)
     assert store.snapshot() == snapshot_of(0, {})
     put(store, server("a/x"))
-    assert opened(path).get("a/x") == server("a/x")
+    assert opened(path).get(SERVER, "a/x") == server("a/x")
 
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     store = opened(tmp_path / "data" / "status.json")
-    assert store.snapshot().records == {}
+    assert servers(store) == {}
     put(store, server("a/x"))
-    assert store.get("a/x")
+    assert store.get(SERVER, "a/x")
 
 
 def test_a_file_of_v2_0_with_sixteen_fields_a_record_gets_the_defaults(path: Path) -> None:
     _file(path, servers={"rsyslog-prod/rsyslog-01": SIXTEEN})
-    record = opened(path).get("rsyslog-prod/rsyslog-01")
+    record = opened(path).get(SERVER, "rsyslog-prod/rsyslog-01")
     assert record is not None
     assert set(FIELDS) <= record.keys()
     assert dict(record) == {
@@ -143,7 +145,7 @@ def test_a_file_edited_by_hand_is_taken_over_whatever_its_layout(path: Path) -> 
     )
     put(store, server("d/x"))
     assert list(json.loads(path.read_bytes())["servers"]) == ["b/x", "c/x", "d/x"]
-    assert opened(path).get("b/x") == server("b/x", branch="by hand", revision=2)
+    assert opened(path).get(SERVER, "b/x") == server("b/x", branch="by hand", revision=2)
     assert told(store)[3:] == [(4, "a/x", "deleted", "unknown")]
 
 
@@ -172,9 +174,9 @@ def test_a_backup_that_was_put_back_is_taken_over_and_no_revision_is_given_twice
 
     def decide(_before: object, revision: int) -> Decision:
         given.append(revision)
-        return Decision({"c/x": server("c/x")})
+        return of_servers({"c/x": server("c/x")})
 
-    store.change(["c/x"], decide)
+    store.change([ref("c/x")], decide)
     assert given == [9]
     assert opened(path).snapshot().revision == 9
 
@@ -197,9 +199,9 @@ def test_a_symbolic_link_stays_a_link_to_the_file(tmp_path: Path) -> None:
     put(opened(link), server("a/x"))
     assert link.is_symlink()
     assert not real.is_symlink()
-    assert opened(real).get("a/x") == server("a/x")
+    assert opened(real).get(SERVER, "a/x") == server("a/x")
     put(opened(real), server("b/x"))
-    assert list(opened(link).snapshot().records) == ["a/x", "b/x"]
+    assert list(servers(opened(link))) == ["a/x", "b/x"]
 
 
 def test_a_temporary_file_that_a_crash_left_does_no_harm(path: Path) -> None:
@@ -234,13 +236,13 @@ def test_a_change_that_is_refused_or_changes_nothing_of_the_fleet_rewrites_only_
         raise KeyError("a/x")
 
     with pytest.raises(KeyError):
-        store.change(["a/x"], refuse)
+        store.change([ref("a/x")], refuse)
     assert path.stat().st_ino == inode
 
 
 def test_times_of_a_record_are_kept_as_they_are(path: Path) -> None:
     put(opened(path), server("a/x", last_cron_check=NOW))
-    again = opened(path).get("a/x")
+    again = opened(path).get(SERVER, "a/x")
     assert again is not None
     assert (again["last_cron_check"], again["last_pipeline_run"], again["timestamp"]) == (NOW, None, NOW)
 
@@ -248,7 +250,7 @@ def test_times_of_a_record_are_kept_as_they_are(path: Path) -> None:
 def test_a_snapshot_copies_only_the_groups_that_were_changed(path: Path) -> None:
     store = opened(path)
     put(store, server("a/x"), server("b/x"))
-    groups = store.snapshot().groups
+    groups = store.snapshot().table(SERVER).parts
     put(store, server("b/x", status="failed"))
-    assert store.snapshot().groups["a"] is groups["a"]
-    assert store.snapshot().groups["b"] != groups["b"]
+    assert store.snapshot().table(SERVER).parts["a"] is groups["a"]
+    assert store.snapshot().table(SERVER).parts["b"] != groups["b"]

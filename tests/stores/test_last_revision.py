@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from domain.server import MAX_REVISION
 from tests.stores.records import (
     agree,
@@ -16,6 +17,7 @@ from tests.stores.records import (
     opened,
     put,
     server,
+    servers,
     told,
     write_the_file,
 )
@@ -45,7 +47,7 @@ def test_one_that_is_too_large_is_refused_beside_the_file_too_and_mending_it_bri
     beside(path, "edited").write_bytes(good)
     beside(path, "edited").replace(beside(path, ending))
     note(store, ("b/x", "synced"))
-    assert agree(path, store) == [*before.records, "b/x"]
+    assert agree(path, store) == [*before.table(SERVER).records, "b/x"]
 
 
 def test_what_a_running_store_finds_in_its_history_stops_the_file_and_no_report(path: Path) -> None:
@@ -71,9 +73,9 @@ def test_the_last_one_is_read_and_nothing_after_it_is_acknowledged(path: Path, i
         value["servers"]["b/x"] = server("b/x")
     path.write_bytes(orjson.dumps(value))
     for one in (store, opened(path)):
-        assert list(one.snapshot().records) == list(value["servers"])
+        assert list(servers(one)) == list(value["servers"])
         with pytest.raises(Unavailable, match=f"nearly the last there is, {MAX_REVISION}"):
             note(one, ("c/x", "synced"))
     again = opened(path)
-    assert list(again.snapshot().records) == list(value["servers"])
+    assert list(servers(again)) == list(value["servers"])
     assert told(again) == [(1, "a/x", "created", "synced")]

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Decision, Store
+from domain.kinds import SERVER
+from storage import Store
 from tests.stores.child import V1, V1_BYTES, v1_store
-from tests.stores.records import at_once, files, note, opened, put, server, told
+from tests.stores.kinds import ref
+from tests.stores.records import at_once, files, note, of_servers, opened, put, server, servers, told
 
 NOW = "2026-04-26T10:30:00Z"
 KEY = "rsyslog-lab/rsyslog-lab"
@@ -28,13 +30,13 @@ GOLDEN = {
 
 def _migrated(path: Path, document: Any) -> Any:
     path.write_text(json.dumps(document))
-    (record,) = v1_store(path).snapshot().records.values()
+    (record,) = servers(v1_store(path)).values()
     return record
 
 
 def test_a_version_1_file_becomes_the_record_of_its_server(path: Path) -> None:
     path.write_bytes(V1_BYTES)
-    assert v1_store(path).get(KEY) == GOLDEN
+    assert v1_store(path).get(SERVER, KEY) == GOLDEN
     assert json.loads(path.read_bytes()) == {"version": "2.0", "revision": 1, "servers": {KEY: GOLDEN}}
 
 
@@ -66,7 +68,7 @@ def test_a_kept_file_that_is_there_already_is_never_overwritten(path: Path) -> N
     copy = path.with_name("status.v1.json")
     copy.write_bytes(b"an older one")
     path.write_bytes(V1_BYTES)
-    assert v1_store(path).get(KEY) == GOLDEN
+    assert v1_store(path).get(SERVER, KEY) == GOLDEN
     assert copy.read_bytes() == b"an older one"
 
 
@@ -74,7 +76,7 @@ def test_the_second_start_changes_no_byte(path: Path) -> None:
     path.write_bytes(V1_BYTES)
     v1_store(path).snapshot()
     before = {entry.name: (entry.read_bytes(), entry.stat().st_ino) for entry in path.parent.iterdir()}
-    assert v1_store(path, clock=lambda: 0.0).get(KEY) == GOLDEN
+    assert v1_store(path, clock=lambda: 0.0).get(SERVER, KEY) == GOLDEN
     v1_store(path).check()
     assert {entry.name: (entry.read_bytes(), entry.stat().st_ino) for entry in path.parent.iterdir()} == before
 
@@ -139,8 +141,10 @@ def test_what_makes_no_record_is_refused_and_stays(path: Path, document: Any, se
 
 def test_a_change_can_be_the_first_use(path: Path) -> None:
     path.write_bytes(V1_BYTES)
-    commit = v1_store(path).change([KEY], lambda _before, revision: Decision({KEY: server(KEY, revision=revision)}))
-    assert commit.before == {KEY: GOLDEN}
+    commit = v1_store(path).change(
+        [ref(KEY)], lambda _before, revision: of_servers({KEY: server(KEY, revision=revision)})
+    )
+    assert commit.before == {SERVER.name: {KEY: GOLDEN}}
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
     assert opened(path).snapshot().revision == 2
 
@@ -152,8 +156,8 @@ def test_a_first_change_that_is_refused_migrates_all_the_same(path: Path) -> Non
         raise KeyError
 
     with pytest.raises(KeyError):
-        v1_store(path).change([KEY], refuse)
-    assert opened(path).get(KEY) == GOLDEN
+        v1_store(path).change([ref(KEY)], refuse)
+    assert opened(path).get(SERVER, KEY) == GOLDEN
 
 
 def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
@@ -165,7 +169,7 @@ def test_many_first_readings_at_once_migrate_once(path: Path) -> None:
 
     at_once(*[lambda store=store: read(store) for store in stores * 4])
     assert [snapshot.revision for snapshot in seen] == [1] * 8
-    assert all(snapshot.records == {KEY: GOLDEN} for snapshot in seen)
+    assert all(snapshot.table(SERVER).records == {KEY: GOLDEN} for snapshot in seen)
     assert path.with_name("status.v1.json").read_bytes() == V1_BYTES
     assert files(path) == ["history", "journal", "lock", "status.v1.json"]
     assert [told(store) for store in stores] == [[(1, KEY, "created", GOLDEN["status"])]] * 2
@@ -177,7 +181,7 @@ def test_many_first_readings_of_a_file_without_a_time_agree_on_one(path: Path) -
     seen = set[str]()
 
     def read(now: float) -> None:
-        record = v1_store(path, lambda: now).get(KEY)
+        record = v1_store(path, lambda: now).get(SERVER, KEY)
         assert record
         seen.add(record["timestamp"])
 
@@ -189,7 +193,7 @@ def test_a_version_1_file_put_back_while_the_service_runs_is_migrated_and_the_hi
     store = v1_store(path)
     note(store, ("a/x", "synced"))
     path.write_bytes(V1_BYTES)
-    assert list(store.snapshot().records) == [KEY]
+    assert list(servers(store)) == [KEY]
     note(store, (KEY, "synced"))
     assert told(v1_store(path)) == told(store)
     assert [(*entry, one["source"]) for entry, one in zip(told(store), store.events(), strict=True)] == [

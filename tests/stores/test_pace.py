@@ -8,7 +8,7 @@ import pytest
 from domain.errors import Unavailable
 from stores.json_file import checkpoint
 from stores.json_file.pace import Credit, Pace
-from tests.stores.records import beside, in_file, note, opened, write_the_file
+from tests.stores.records import beside, in_file, note, opened, servers, write_the_file
 
 FULL = Unavailable("The store status.json cannot be written: No space left on device.")
 
@@ -74,7 +74,7 @@ def test_a_journal_has_a_bound_at_which_reports_are_refused_until_the_file_can_b
             with pytest.raises(Unavailable, match=r"has grown to its bound, 1 MiB, .* No space left on device\.$"):
                 use()
         assert beside(path, "journal").stat().st_size == size
-        assert len(store.snapshot().records) == len(acknowledged)
+        assert len(servers(store)) == len(acknowledged)
     write_the_file(store)  # the time has come
     note(store, ("b/x", "synced"))
     assert set(in_file(path)) == {"b/x", *acknowledged}

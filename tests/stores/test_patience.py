@@ -9,13 +9,26 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from storage import Store
 from stores.json_file import checkpoint, journal
 from stores.json_file import store as json_file
 from stores.json_file.replica import Replica
 from tests.process.service import wait_until
 from tests.stores.child import HOLDER, waiting_for_a_line
-from tests.stores.records import agree, at_once, in_file, keep_in_journal, note, opened, pace_of, put, server, told
+from tests.stores.records import (
+    agree,
+    at_once,
+    in_file,
+    keep_in_journal,
+    note,
+    opened,
+    pace_of,
+    put,
+    server,
+    servers,
+    told,
+)
 
 FOR_EVER = 100_000.0
 
@@ -65,7 +78,7 @@ def test_a_lock_that_is_not_given_back_is_waited_for_by_one_and_the_next_hears_o
             lambda key=f"c/{number}": assert_refused(words, lambda: note(store, (key, "synced"))) for number in range(9)
         ]
         at_once(*refused)
-        assert list(store.snapshot().records) == ["a/x"]
+        assert list(servers(store)) == ["a/x"]
         assert store.age() == 0, "readers take no lock"
         holder.kill()
     wait_until(lambda: stored(store, "d/x"), "reports are taken again")
@@ -95,10 +108,10 @@ def test_a_disk_that_stands_still_is_said_in_time_and_readings_go_on_from_memory
         assert_refused(words, lambda: note(store, ("c/x", "synced")), lambda: put(store, server("c/y")))
         shown = ["a/x"] if call == "write_all" else ["a/x", "b/x"]  # it stands in the journal, where others read it
         for _ in range(2):
-            assert list(store.snapshot().records) == shown
-            assert store.get("a/x")
+            assert list(servers(store)) == shown
+            assert store.get(SERVER, "a/x")
             assert [entry[1] for entry in told(store)] == shown
-        assert list(opened(path).snapshot().records) == shown, "no reading goes back from process to process"
+        assert list(servers(opened(path))) == shown, "no reading goes back from process to process"
         assert (store.age() > 0) is (call == "write_all")
         if call == "write_all":
             assert_refused(words, store.check, lambda: store.check(writes=False))
@@ -121,7 +134,7 @@ def test_a_report_that_is_safe_in_the_journal_is_answered_though_its_file_is_sti
     with standing_still(monkeypatch, checkpoint, "write_synced"):
         note(store, ("b/x", "synced"))
         assert list(in_file(path)) == ["a/x"]
-        assert list(opened(path).snapshot().records) == ["a/x", "b/x"]
+        assert list(servers(opened(path))) == ["a/x", "b/x"]
     wait_until(lambda: list(in_file(path)) == ["a/x", "b/x"], "the file is written")
 
 
@@ -145,8 +158,8 @@ def is_ready(store: Store) -> bool:
 def test_a_store_that_was_never_read_says_so(path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     other = opened(path, patience=0.1)
     with standing_still(monkeypatch, Replica, "catch_up"):
-        reader = threading.Thread(target=lambda: other.get("a/x"))
+        reader = threading.Thread(target=lambda: other.get(SERVER, "a/x"))
         reader.start()
-        assert_refused("stands still", lambda: [other.get("a/x") for _ in range(9)])
+        assert_refused("stands still", lambda: [other.get(SERVER, "a/x") for _ in range(9)])
     reader.join()
-    assert other.get("a/x") == store.get("a/x")
+    assert other.get(SERVER, "a/x") == store.get(SERVER, "a/x")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
+from domain.kinds import SERVER
 from storage import Changes, Decision, Store
 from stores import open_store
 from stores.postgres.pages import Pages
@@ -20,6 +21,7 @@ from stores.queue import Change, CommitQueue, Take
 from stores.retention import DAY
 from tests.process.warm import Program
 from tests.stores.databases import connected, held
+from tests.stores.kinds import ref
 from tests.stores.records import (
     ROOT,
     at_once,
@@ -27,10 +29,12 @@ from tests.stores.records import (
     counted,
     entry,
     never_version_1,
+    of_servers,
     opened,
     put,
     remove,
     server,
+    servers,
     told,
 )
 
@@ -40,9 +44,9 @@ def test_what_is_committed_out_of_order_is_missed_by_no_replica(stores: list[Sto
     put(one, server("a/x"))
     with held(one, "a/x"):
         put(other, server("b/x"))  # begun later, and seen earlier
-        assert counted(reader.get("a/x")) == 0
-        assert reader.get("b/x") == server("b/x")
-    assert counted(reader.get("a/x")) == 1
+        assert counted(reader.get(SERVER, "a/x")) == 0
+        assert reader.get(SERVER, "b/x") == server("b/x")
+    assert counted(reader.get(SERVER, "a/x")) == 1
 
 
 def test_a_transaction_that_stays_open_makes_no_replica_read_anything_twice(database: str, stores: list[Store]) -> None:
@@ -51,8 +55,8 @@ def test_a_transaction_that_stays_open_makes_no_replica_read_anything_twice(data
     with connected(database) as somebody, somebody.transaction():
         somebody.execute("SELECT pg_current_xact_id()")  # holds the oldest transaction back
         put(one, server("b/x"))
-        records = reader.snapshot().records
-        assert reader.snapshot().records is records
+        records = servers(reader)
+        assert servers(reader) is records
 
 
 def test_a_replica_that_is_far_behind_reads_all_in_pages(database: str) -> None:
@@ -65,7 +69,7 @@ def test_a_replica_that_is_far_behind_reads_all_in_pages(database: str) -> None:
             remove(one, "a/2-0")
             assert reader.snapshot() == one.snapshot()
         assert late.snapshot() == one.snapshot()
-        assert len(late.snapshot().records) == 2 + 3 + 4 + 9 - 1
+        assert len(servers(late)) == 2 + 3 + 4 + 9 - 1
 
 
 def test_changes_of_different_servers_do_not_wait_for_each_other(stores: list[Store]) -> None:
@@ -82,7 +86,7 @@ def test_changes_of_one_server_follow_each_other_known_or_new(stores: list[Store
             waits = threading.Thread(target=lambda: count(other, "b/x", "a/x"))
             waits.start()
         waits.join()
-        assert counted(reader.get("a/x")) == expected
+        assert counted(reader.get(SERVER, "a/x")) == expected
 
 
 def test_processes_that_change_at_once_lose_no_update(database: str) -> None:
@@ -102,7 +106,7 @@ def test_processes_that_change_at_once_lose_no_update(database: str) -> None:
             lambda: [count(store, "a/3", "a/shared") for _ in range(50)],
         )
         assert (one.returncode, two.returncode) == (0, 0)
-        records = store.snapshot().records
+        records = servers(store)
         assert {key: counted(one) for key, one in records.items()} == {
             "a/1": 50, "a/2": 50, "a/3": 50, "a/shared": 150,
         }  # fmt: skip
@@ -119,11 +123,11 @@ def test_a_revision_is_never_given_twice_however_many_processes_ask_at_once(data
 
         def decide(_before: Changes, first: int) -> Decision:
             revisions[:] = range(first, first + 40)
-            return Decision({key: server(key) for key in keys})
+            return of_servers({key: server(key) for key in keys})
 
         for _ in range(20):
             revisions = list[int]()
-            store.change(keys, decide)
+            store.change([*map(ref, keys)], decide)
             given.extend(revisions)
 
     with contextlib.ExitStack() as resources:
@@ -136,7 +140,7 @@ def test_ten_that_start_at_once_make_the_tables_once(database: str) -> None:
     with contextlib.ExitStack() as resources:
         stores = [resources.enter_context(contextlib.closing(opened(database))) for _ in range(10)]
         at_once(*[lambda store=store: count(store, "a/x") for store in stores])
-        assert {counted(store.get("a/x")) for store in stores} == {10}
+        assert {counted(store.get(SERVER, "a/x")) for store in stores} == {10}
     with connected(database) as somebody:
         rows = somebody.execute("SELECT number FROM migrations ORDER BY number").fetchall()
     assert rows == [(number,) for number in range(1, len(MIGRATIONS) + 1)]
@@ -146,12 +150,12 @@ def test_a_dump_from_another_cluster_is_not_read_again_and_again(database: str) 
     with contextlib.closing(opened(database)) as store:
         put(store, server("a/x"))
     with connected(database) as somebody, contextlib.closing(opened(database)) as store:
-        somebody.execute("UPDATE servers SET changed = '999999999999'")
-        records = store.snapshot().records
+        somebody.execute("UPDATE records SET changed = '999999999999'")
+        records = servers(store)
         assert records == {"a/x": server("a/x")}
-        assert store.snapshot().records is records
+        assert servers(store) is records
         remove(store, "a/x")
-        assert store.snapshot().records == {}
+        assert servers(store) == {}
 
 
 def test_commits_are_on_disk_also_where_the_database_is_set_to_promise_less(database: str) -> None:
@@ -163,7 +167,7 @@ def test_commits_are_on_disk_also_where_the_database_is_set_to_promise_less(data
                 CREATE TABLE seen (setting text);
                 CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
-                CREATE TRIGGER see AFTER UPDATE ON servers FOR EACH ROW EXECUTE FUNCTION see()
+                CREATE TRIGGER see AFTER UPDATE ON records FOR EACH ROW EXECUTE FUNCTION see()
             """)
             put(store, server("a/x"))
             assert somebody.execute("SELECT setting FROM seen").fetchall() == [("on",)]
@@ -181,7 +185,7 @@ def test_old_entries_go_but_the_last_of_each_server_that_is_there(database: str,
             def decide(before: Changes, revision: int, key: str = key, day: str = day) -> Decision:
                 return Decision(before, [entry(revision, key, f"2026-04-{day}")])
 
-            store.change([key], decide)
+            store.change([ref(key)], decide)
         assert [key for _, key, *_ in told(store)] == ["a/x", "b/x", "a/x", "b/x", "c/x", "a/x"]
         oldest[0] = "2026-04-07T00:00:00Z"
         for _ in range(6):
@@ -225,12 +229,12 @@ def test_changes_that_name_many_servers_share_a_commit_only_up_to_a_limit() -> N
             while len(queue) < 6:
                 os.sched_yield()
         batch: list[Change] = list(take())
-        commits.append([len(change.keys) for change in batch])
+        commits.append([len(change.refs) for change in batch])
         return [KeyError() for _ in batch]
 
     def submit(number: int) -> None:
         with pytest.raises(KeyError):
-            queue.submit(["a"] * number, lambda _before, _revision: Decision({}))
+            queue.submit([ref("a")] * number, lambda _before, _revision: Decision({}))
 
     def late(number: int) -> None:
         while not queue:
@@ -238,6 +242,6 @@ def test_changes_that_name_many_servers_share_a_commit_only_up_to_a_limit() -> N
         come.release()
         submit(number)
 
-    queue = CommitQueue(commit, most_keys=4)
+    queue = CommitQueue(commit, most_refs=4)
     at_once(lambda: submit(9), *[lambda: late(2)] * 5)
     assert commits == [[9], [2, 2], [2, 2], [2]]

@@ -13,12 +13,12 @@ from psycopg.conninfo import make_conninfo
 from storage import Store
 from stores.postgres.replica import CHANGED
 from tests.stores.databases import connected
-from tests.stores.records import opened, put, server
+from tests.stores.records import opened, put, server, servers
 
 # One transaction each, as reports come.
 UPDATES = """
     DO $$ BEGIN FOR number IN 1..{} LOOP
-        UPDATE servers SET changed = DEFAULT WHERE key = 'a/' || number % 50;
+        UPDATE records SET changed = DEFAULT WHERE key = 'a/' || number % 50;
         COMMIT;
     END LOOP; END $$
 """
@@ -51,7 +51,7 @@ def test_a_question_costs_what_was_changed_since_the_last_whatever_transaction_i
     with connected(database) as somebody:
         somebody.execute(UPDATES.format(3_000))
         assert pages_read(somebody) < 30
-        somebody.execute("UPDATE servers SET changed = DEFAULT; ANALYZE servers")  # many rows of one transaction
+        somebody.execute("UPDATE records SET changed = DEFAULT; ANALYZE records")  # many rows of one transaction
         assert pages_read(somebody) < 30
 
 
@@ -70,18 +70,18 @@ class Somebody:
         match self.chance.randrange(8):
             case 0 | 1 | 2:
                 self.run(
-                    "INSERT INTO servers (key, record) VALUES (%s, %s) "
-                    "ON CONFLICT (key) DO UPDATE SET record = excluded.record, changed = DEFAULT",
+                    "INSERT INTO records (key, record) VALUES (%s, %s) "
+                    "ON CONFLICT (kind, key) DO UPDATE SET record = excluded.record, changed = DEFAULT",
                     self.some_record(),
                 )
             case 3:
-                self.run("UPDATE servers SET record = NULL, changed = DEFAULT WHERE key = %s", [self.some_key()])
+                self.run("UPDATE records SET record = NULL, changed = DEFAULT WHERE key = %s", [self.some_key()])
             case 4:
                 self.run("SAVEPOINT within")
             case 5:
                 self.run(
                     "SAVEPOINT within; "
-                    f"UPDATE servers SET record = NULL, changed = DEFAULT WHERE key LIKE '{self.name}/%'; "
+                    f"UPDATE records SET record = NULL, changed = DEFAULT WHERE key LIKE '{self.name}/%'; "
                     "ROLLBACK TO within"
                 )
             case 6:
@@ -118,5 +118,5 @@ def test_nothing_that_was_committed_is_missed_in_whatever_order_it_becomes_visib
         for _ in range(250):
             chance.choice(people).step()
             if chance.random() < 0.5:
-                rows = looks.execute("SELECT key, record FROM servers WHERE record IS NOT NULL").fetchall()
-                assert reader.snapshot().records == dict(sorted(rows))
+                rows = looks.execute("SELECT key, record FROM records WHERE record IS NOT NULL").fetchall()
+                assert servers(reader) == dict(sorted(rows))

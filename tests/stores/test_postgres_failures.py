@@ -12,12 +12,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from storage import Store
 from stores.postgres.database import CONNECT_SECONDS, SECONDS, SERVER_SECONDS, Connection, Database
 from tests.postgres import fresh_schema, postgres_server
 from tests.process.service import free_port
 from tests.stores.databases import connected, held
-from tests.stores.records import at_once, count, counted, opened, put, server
+from tests.stores.records import at_once, count, counted, opened, put, server, servers
 
 
 def test_a_server_that_another_change_holds_for_long_is_given_up_with_the_cause(stores: list[Store]) -> None:
@@ -26,7 +27,7 @@ def test_a_server_that_another_change_holds_for_long_is_given_up_with_the_cause(
     with held(one, "a/x"), pytest.raises(Unavailable, match=message):
         count(other, "a/x")
     count(other, "a/x")
-    assert counted(other.get("a/x")) == 2
+    assert counted(other.get(SERVER, "a/x")) == 2
 
 
 def test_a_newer_schema_is_left_alone(database: str) -> None:
@@ -38,7 +39,7 @@ def test_a_newer_schema_is_left_alone(database: str) -> None:
             with pytest.raises(Unavailable, match=r"a newer version .* is number 99"):
                 use()
         somebody.execute("DELETE FROM migrations WHERE number = 99")
-        assert store.snapshot().records == {"a/x": server("a/x")}
+        assert servers(store) == {"a/x": server("a/x")}
 
 
 def test_connections_that_died_while_they_were_idle_are_replaced_without_an_error(
@@ -48,10 +49,10 @@ def test_connections_that_died_while_they_were_idle_are_replaced_without_an_erro
         count(store, "a/x")
         store.snapshot()
     end_all_others(database)
-    assert counted(stores[0].get("a/x")) == 3
+    assert counted(stores[0].get(SERVER, "a/x")) == 3
     count(stores[1], "a/x")
     stores[2].check()
-    assert counted(stores[2].get("a/x")) == 4
+    assert counted(stores[2].get(SERVER, "a/x")) == 4
 
 
 def end_all_others(url: str) -> None:
@@ -68,14 +69,14 @@ def test_a_commit_that_nobody_heard_of_is_not_acknowledged(database: str, stores
         somebody.execute("""
             CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
-            CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON servers DEFERRABLE INITIALLY DEFERRED
+            CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON records DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION die()
         """)
         with pytest.raises(Unavailable, match="may be stored or not; send it again"):
             count(stores[0], "a/x")
-        somebody.execute("DROP TRIGGER die ON servers")
+        somebody.execute("DROP TRIGGER die ON records")
     count(stores[0], "a/x")
-    assert counted(stores[1].get("a/x")) == 1
+    assert counted(stores[1].get(SERVER, "a/x")) == 1
 
 
 def test_a_deadlock_with_somebody_else_is_tried_again(database: str) -> None:
@@ -85,14 +86,14 @@ def test_a_deadlock_with_somebody_else_is_tried_again(database: str) -> None:
     ):
         put(store, server("a/x"), server("b/x"))
         with somebody.transaction():
-            somebody.execute("UPDATE servers SET revision = revision WHERE key = 'b/x'")
+            somebody.execute("UPDATE records SET revision = revision WHERE key = 'b/x'")
             change = threading.Thread(target=lambda: count(store, "a/x", "b/x"))
             change.start()
             while not somebody.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
                 os.sched_yield()
-            somebody.execute("UPDATE servers SET revision = revision WHERE key = 'a/x'")
+            somebody.execute("UPDATE records SET revision = revision WHERE key = 'a/x'")
         change.join()
-        assert [counted(store.get(key)) for key in ("a/x", "b/x")] == [1, 1]
+        assert [counted(store.get(SERVER, key)) for key in ("a/x", "b/x")] == [1, 1]
 
 
 def test_a_database_that_is_read_only_is_read_and_the_cause_is_named(database: str, stores: list[Store]) -> None:
@@ -101,19 +102,19 @@ def test_a_database_that_is_read_only_is_read_and_the_cause_is_named(database: s
         for use in (store.check, lambda: put(store, server("b/x"))):
             with pytest.raises(Unavailable, match="can only be read"):
                 use()
-        assert store.snapshot().records == {"a/x": server("a/x")}
+        assert servers(store) == {"a/x": server("a/x")}
 
 
 def test_a_damaged_record_is_named_and_heals_when_it_is_mended(database: str, stores: list[Store]) -> None:
     put(stores[0], server("a/x"))
     with connected(database) as somebody:
-        somebody.execute("CREATE TABLE kept AS SELECT * FROM servers")
-        somebody.execute("""UPDATE servers SET record = '{"host": "x"}', changed = DEFAULT""")
+        somebody.execute("CREATE TABLE kept AS SELECT * FROM records")
+        somebody.execute("""UPDATE records SET record = '{"host": "x"}', changed = DEFAULT""")
         for use in (stores[0].snapshot, lambda: count(stores[1], "a/x")):
             with pytest.raises(Unavailable, match="the record 'a/x' is wrong at"):
                 use()
-        somebody.execute("UPDATE servers SET record = kept.record, changed = DEFAULT FROM kept")
-    assert stores[0].get("a/x") == server("a/x")
+        somebody.execute("UPDATE records SET record = kept.record, changed = DEFAULT FROM kept")
+    assert stores[0].get(SERVER, "a/x") == server("a/x")
 
 
 @pytest.mark.parametrize(
@@ -182,10 +183,10 @@ def test_a_database_that_stands_still_or_is_away_is_given_up_and_found_again(wor
         machine.stop(signal.SIGKILL)
         at_once(*uses * 2)
         machine.start()
-        records = store.snapshot().records
+        records = servers(store)
         assert list(records) == ["a/x"]
         count(store, "a/x")
-        assert counted(store.get("a/x")) == counted(records["a/x"]) + 1
+        assert counted(store.get(SERVER, "a/x")) == counted(records["a/x"]) + 1
 
 
 def test_hosts_that_do_not_answer_are_given_up_and_asked_after_the_one_that_does(database_server: str) -> None:

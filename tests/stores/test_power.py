@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Unavailable
-from storage import Decision
 from tests.stores.child import PREPARED, V1_BYTES, WORK, assert_steps, v1_store
-from tests.stores.records import at_once, files, keep_in_journal, note, opened, put, server
+from tests.stores.kinds import PARCEL, ref
+from tests.stores.older import refuses_older
+from tests.stores.records import at_once, files, keep_in_journal, note, of_servers, opened, put, server, servers, told
 from tests.stores.watched_disk import Disk
 
 
@@ -30,7 +31,7 @@ NEW_JOURNAL = ["sync new journal", "replace new journal journal", "sync folder"]
 @pytest.mark.parametrize(
     ("work", "calls"),
     [
-        ("first use", [*CHECKPOINT, *NEW_JOURNAL, *COMMIT, *HISTORY, "sync folder", *CHECKPOINT, "answer"]),
+        ("first use", [*[*CHECKPOINT, *NEW_JOURNAL] * 2, *COMMIT, *HISTORY, "sync folder", *CHECKPOINT, "answer"]),
         ("in the file", [*COMMIT, *HISTORY, *CHECKPOINT, *NEW_JOURNAL, "answer"]),
         ("in the journal, then in the file", [*COMMIT, "answer", *COMMIT, *HISTORY, *CHECKPOINT, "answer"]),
         ("closing", [*COMMIT, "answer", *HISTORY, *CHECKPOINT, *NEW_JOURNAL]),
@@ -113,19 +114,22 @@ def test_whichever_call_fails_what_is_acknowledged_stays_and_the_rest_never_was(
             _fail(patched, left, is_lasting, other.snapshot)
             for key in ("a/1", "a/2"):
                 try:
-                    note(store, (key, "synced"))
+                    note(store, (key, "synced"), (f"parcel:{key}", "here"), ("tick:a", "on"))
                     acknowledged.append(key)
                 except Unavailable:
                     failed += 1
+        told_of = ["a/0", *[one for key in acknowledged[1:] for one in (key, f"parcel:{key}")]]
         for reader in (store, other, opened(path)):
-            assert list(reader.snapshot().records) == acknowledged
-            assert [entry["host"] for entry in reader.events()] == [key[2:] for key in acknowledged]
+            assert list(servers(reader)) == acknowledged
+            assert list(reader.snapshot().table(PARCEL).records) == acknowledged[1:]
+            assert [entry[1] for entry in told(reader)] == told_of
+        assert refuses_older(path) or not acknowledged[1:]
         for writer, key in ((other, "b/1"), (store, "b/2"), (opened(path), "b/3")):
             note(writer, (key, "synced"))
             acknowledged.append(key)
         for reader in (store, other, opened(path)):
-            assert list(reader.snapshot().records) == acknowledged
-            assert [f"{entry['server_group']}/{entry['host']}" for entry in reader.events()] == acknowledged
+            assert list(servers(reader)) == acknowledged
+            assert [entry[1] for entry in told(reader)] == [*told_of, "b/1", "b/2", "b/3"]
         assert {"history", "journal", "lock"} <= set(files(path)) <= {"history", "journal", "lock", "journal.tmp"}
         store.close()
         other.close()
@@ -154,12 +158,12 @@ def test_a_line_that_can_neither_be_synced_nor_taken_back_is_there_for_all_alike
         with pytest.raises(Unavailable, match="Input/output error"):
             note(store, ("a/1", "synced"))
     for reader in (store, other, opened(path)):
-        assert list(reader.snapshot().records) == ["a/0", "a/1"]
+        assert list(servers(reader)) == ["a/0", "a/1"]
     note(store, ("a/1", "synced"))
     note(other, ("a/2", "synced"))
     assert journal.stat().st_ino != inode
     for reader in (store, other, opened(path)):
-        assert list(reader.snapshot().records) == ["a/0", "a/1", "a/2"]
+        assert list(servers(reader)) == ["a/0", "a/1", "a/2"]
         assert [entry["host"] for entry in reader.events()] == ["0", "1", "2"]
         assert reader.snapshot().revision == 4
 
@@ -199,14 +203,14 @@ def test_changes_that_wait_together_share_a_commit(path: Path, monkeypatch: pyte
         def decide(_before: object, _revision: int) -> Any:
             while len(come) < 24:
                 os.sched_yield()
-            return Decision({"a/first": server("a/first")})
+            return of_servers({"a/first": server("a/first")})
 
-        store.change(["a/first"], decide)
+        store.change([ref("a/first")], decide)
 
     def other(number: int) -> None:
         come.append(number)
         put(store, server(f"a/{number}"))
 
     at_once(first, *[lambda number=number: other(number) for number in range(24)])
-    assert len(store.snapshot().records) == 26
+    assert len(servers(store)) == 26
     assert disk.calls.count("sync journal") < 12

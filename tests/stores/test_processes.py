@@ -8,10 +8,23 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from storage import Changes, Decision, Store
 from tests.process.service import wait_until
 from tests.stores.child import HOLDER, waiting_for_a_line
-from tests.stores.records import at_once, count, counted, keep_in_journal, opened, pace_of, put, server
+from tests.stores.kinds import ref
+from tests.stores.records import (
+    at_once,
+    count,
+    counted,
+    keep_in_journal,
+    of_servers,
+    opened,
+    pace_of,
+    put,
+    server,
+    servers,
+)
 
 
 def _go(process: subprocess.Popen[str]) -> None:
@@ -37,7 +50,7 @@ def test_processes_that_change_at_once_lose_no_update_and_each_others_records_ne
         )
     expected = {"a/1": 100, "a/2": 100, "a/3": 200, "a/shared": 400}
     for reader in (store, opened(path)):
-        assert {key: counted(record) for key, record in reader.snapshot().records.items()} == expected
+        assert {key: counted(record) for key, record in servers(reader).items()} == expected
         assert reader.snapshot().revision == 800
 
 
@@ -51,8 +64,8 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(path: Pa
             with pytest.raises(Unavailable) as caught:
                 use()
             assert str(caught.value) == "The store status.json is locked by another process for over 0.1 seconds."
-        assert store.get("a/x") == server("a/x")  # readers take no lock
-        assert store.get("b/x") is None
+        assert store.get(SERVER, "a/x") == server("a/x")  # readers take no lock
+        assert store.get(SERVER, "b/x") is None
         assert path.read_bytes() == content
         _go(holder)
     wait_until(lambda: _is_put(store), "whoever waited has seen that it is free")
@@ -62,7 +75,7 @@ def test_a_lock_that_another_process_holds_is_waited_for_and_then_named(path: Pa
 def _is_put(store: Store) -> bool:
     with suppress(Unavailable):
         put(store, server("b/x"))
-    return store.get("b/x") is not None
+    return store.get(SERVER, "b/x") is not None
 
 
 def test_a_lock_file_that_is_deleted_while_a_change_is_decided_lets_nobody_else_in(path: Path) -> None:
@@ -74,11 +87,12 @@ def test_a_lock_file_that_is_deleted_while_a_change_is_decided_lets_nobody_else_
         path.with_name("status.json.lock").unlink()
         late.start()
         late.join(0.2)  # it has to wait for us
-        return Decision({"a/x": server("a/x", check_interval=counted(before["a/x"]) + 1, revision=first)})
+        known = counted(before[SERVER.name]["a/x"])
+        return of_servers({"a/x": server("a/x", check_interval=known + 1, revision=first)})
 
-    store.change(["a/x"], decide)
+    store.change([ref("a/x")], decide)
     late.join()
-    assert [counted(reader.get("a/x")) for reader in (store, other, opened(path))] == [2, 2, 2]
+    assert [counted(reader.get(SERVER, "a/x")) for reader in (store, other, opened(path))] == [2, 2, 2]
 
 
 def test_processes_count_right_while_somebody_deletes_their_lock_file_again_and_again(path: Path) -> None:
@@ -101,7 +115,7 @@ def test_processes_count_right_while_somebody_deletes_their_lock_file_again_and_
     finally:
         counting.set()
         cleaner.join()
-    assert counted(opened(path).get("a/shared")) == 450
+    assert counted(opened(path).get(SERVER, "a/shared")) == 450
 
 
 def test_a_process_that_dies_with_the_lock_lets_go_of_it(path: Path) -> None:

@@ -9,11 +9,12 @@ import orjson
 import pytest
 
 from domain.errors import Unavailable
+from domain.kinds import SERVER
 from domain.times import epoch, time_text
 from storage import Store
 from stores.json_file.verify import verify
+from tests.stores.kinds import NOW
 from tests.stores.records import (
-    NOW,
     agree,
     at_once,
     beside,
@@ -22,6 +23,7 @@ from tests.stores.records import (
     note,
     opened,
     server,
+    servers,
     told,
 )
 
@@ -39,7 +41,7 @@ def of_file(store: Store) -> list[tuple[str, str, str | None, str]]:
 
 def in_force(store: Store) -> dict[str, str]:
     """The states that the history tells of now."""
-    last = store.in_force("9999-12-31T23:59:59Z")
+    last = store.in_force(SERVER, "9999-12-31T23:59:59Z")
     return {f"{one['server_group']}/{one['host']}": one["status"] for one in last}
 
 
@@ -47,7 +49,7 @@ def assert_file_and_history_agree(path: Path, *stores: Store) -> None:
     """For all processes alike, and what is told is told once."""
     agree(path, *stores)
     for store in (*stores, opened(path)):
-        assert in_force(store) == {key: one["status"] for key, one in store.snapshot().records.items()}
+        assert in_force(store) == {key: one["status"] for key, one in servers(store).items()}
     assert [finding for finding in verify(path) if finding.kind in ("wrong", "unread")] == []
 
 
@@ -131,7 +133,7 @@ def test_what_would_be_no_change_in_a_report_is_none_in_a_file(
 
 def test_a_group_that_is_renamed_leaves_no_ghost(store: Store, path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"old", b"new"))
-    waiting = [key for key in store.snapshot().records if key.startswith("old/")]  # what waited in the journal
+    waiting = [key for key in servers(store) if key.startswith("old/")]  # what waited in the journal
     assert in_force(store).keys() == {"new/a", "new/b", *waiting}
     assert ("old/a", "deleted", "synced", "synced") in of_file(store)
     assert ("new/a", "created", None, "synced") in of_file(store)
@@ -151,7 +153,7 @@ def test_a_first_start_with_a_file_and_no_history_tells_of_each_server(path: Pat
 
 def test_a_reading_has_it_on_disk_before_it_is_answered(store: Store, path: Path) -> None:
     edit(path, lambda servers: servers["old/a"].update(status="failed"))
-    store.get("old/a")
+    store.get(SERVER, "old/a")
     assert path.read_bytes().count(b"\n") == 5  # a record a line
     last = orjson.loads(beside(path, "history").read_bytes().splitlines()[-1])
     assert (last["host"], last["source"], last["event"], last["status"]) == ("a", "file", "changed", "failed")
@@ -189,7 +191,7 @@ def test_a_file_that_came_and_cannot_be_written_is_shown_said_once_and_told_late
     beside(path, "lock").unlink()
     beside(path, "lock").mkdir()  # nobody can take it
     for _ in range(3):
-        assert store.snapshot().records["a/x"]["status"] == "failed"
+        assert servers(store)["a/x"]["status"] == "failed"
         assert told(store) == [(1, "a/x", "created", "synced")]
     with pytest.raises(Unavailable, match="cannot be locked"):
         note(store, ("b/x", "synced"))
@@ -205,7 +207,7 @@ def test_an_empty_store_that_is_put_there_is_told_with_it_and_gives_no_revision_
     store = opened(path)
     note(store, ("a/x", "synced"), ("b/x", "failed"))
     path.write_bytes(b"{}")
-    assert list(store.snapshot().records) == []
+    assert list(servers(store)) == []
     note(store, ("b/x", "failed"))
     assert of_file(store) == [("a/x", "deleted", "synced", "synced"), ("b/x", "deleted", "failed", "failed")]
     assert told(store)[4:] == [(5, "b/x", "created", "failed")]
@@ -223,7 +225,7 @@ def test_a_history_that_cannot_be_read_stops_no_report_and_says_what_is_not_told
     history.write_bytes(first + good.replace(part, b"") + last)
     edit(path, lambda servers: servers["a/x"].update(status="failed"))
     note(store, ("d/x", "synced"))
-    assert store.snapshot().records["a/x"]["status"] == "failed"
+    assert servers(store)["a/x"]["status"] == "failed"
     sentence = "line 2 of its history cannot be read. What was changed in the file is not told there."
     assert caplog.text.count(sentence) == 1
     history.write_bytes(history.read_bytes().replace(good.replace(part, b""), good))

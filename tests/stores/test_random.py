@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from domain.server import STATUSES
-from storage import Changes, Decision, Store
+from storage import Changes, Decision, Span, Store
 from tests.memory_store import MemoryStore
 from tests.postgres import fresh_schema
 from tests.process.warm import Program
-from tests.stores.records import ROOT, keep_in_journal, note, opened, pace_of, write_the_file
+from tests.stores.kinds import ref
+from tests.stores.records import ROOT, got, keep_in_journal, note, opened, pace_of, shown, write_the_file
 
-KEYS = ("a/x", "a/y", "a-b/x", "b/x")
+KEYS = ("a/x", "a/y", "a-b/x", "b/x", "parcel:a/x", "parcel:b/1", "tick:a")
 _changes = st.lists(st.tuples(st.sampled_from(KEYS), st.none() | st.sampled_from(STATUSES)), min_size=1, max_size=4)
 
 
@@ -33,7 +34,7 @@ class Refused(Exception):
 def _told(store: Store) -> list[Any]:
     """All that a store says, as the other process says it."""
     snapshot = store.snapshot()
-    return [snapshot.revision, [[key, one] for key, one in snapshot.records.items()], list(store.events())]
+    return [snapshot.revision, shown(snapshot), list(store.events())]
 
 
 class Stores(RuleBasedStateMachine):
@@ -87,7 +88,7 @@ class Stores(RuleBasedStateMachine):
             raise Refused
 
         with pytest.raises(Refused):
-            self._stores[which].change(keys, decide)
+            self._stores[which].change([*map(ref, keys)], decide)
 
     @rule(which=st.integers(0, 1), is_closed=st.booleans())
     def open_anew(self, which: int, is_closed: bool) -> None:
@@ -107,9 +108,9 @@ class Stores(RuleBasedStateMachine):
         expected = _told(self._plain)
         for store in self._stores:
             assert _told(store) == expected
-            assert [store.get(key) for key in KEYS] == [self._plain.get(key) for key in KEYS]
+            assert [got(store, key) for key in KEYS] == [got(self._plain, key) for key in KEYS]
             after = max(0, expected[0] - 2)
-            assert list(store.events(after)) == list(self._plain.events(after))
+            assert list(store.events(Span(after=after))) == list(self._plain.events(Span(after=after)))
         assert self._ask("tell") == expected
 
     def teardown(self) -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from domain.freshness import Moment
 from domain.history import change_entry
+from domain.kinds import SERVER
 from domain.times import epoch, time_text
 from storage import Changes, Decision, Store
 from stores.postgres.store import PostgresStore
 from stores.retention import MarkFile, Retention
-from tests.stores.records import NOW, beside, opened, server
+from tests.stores.kinds import NOW, ref
+from tests.stores.records import beside, of_servers, opened, server
 
 HOUR, DAY = 3_600, 86_400
 KEPT_DAYS = 90
@@ -72,10 +74,10 @@ def report(store: Store, world: World, status: str) -> None:
 
     def decide(before: Changes, revision: int) -> Decision:
         after = server("a/x", status=status, revision=revision, timestamp=time_text(int(world.clock())))
-        entry = change_entry(before["a/x"], after, "cron")
-        return Decision({"a/x": after}, [entry] if entry else [])
+        entry = change_entry(before[SERVER.name]["a/x"], after, "cron")
+        return of_servers({"a/x": after}, [entry] if entry else [])
 
-    store.change(["a/x"], decide)
+    store.change([ref("a/x")], decide)
 
 
 def days(store: Store) -> list[int]:

@@ -3,8 +3,10 @@
 import pytest
 
 from domain.history import deletion_entry
-from storage import Decision
+from domain.kinds import SERVER
 from tests.stores.clocks import LATE, MONTH, Clock, Open, report
+from tests.stores.kinds import ref
+from tests.stores.records import of_servers
 
 
 @pytest.mark.parametrize("seconds", [1, 40, 60, 61, MONTH])
@@ -17,10 +19,11 @@ def test_a_server_is_not_seen_again_before_it_was_deleted(
     store = open_it()
     report(store, clock, "a/x")
     clock.now += seconds
-    gone = store.get("a/x")
+    gone = store.get(SERVER, "a/x")
     assert gone
     store.change(
-        ["a/x"], lambda _before, revision: Decision({"a/x": None}, [deletion_entry(gone, revision, clock.text())])
+        [ref("a/x")],
+        lambda _before, revision: of_servers({"a/x": None}, [deletion_entry(gone, revision, clock.text())]),
     )
     clock.now -= seconds
     if is_started_later:
@@ -35,8 +38,8 @@ def test_a_server_is_not_seen_again_before_it_was_deleted(
         entries = list(one.events())
         assert [entry["event"] for entry in entries] == ["created", "deleted", "created", "changed"]
         assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
-        assert [entry["status"] for entry in one.in_force(LATE)] == ["synced"]
-        record = one.get("a/x")
+        assert [entry["status"] for entry in one.in_force(SERVER, LATE)] == ["synced"]
+        record = one.get(SERVER, "a/x")
         assert record
         assert record["timestamp"] == entries[-1]["time"]
         assert record["first_seen"] == entries[2]["time"]

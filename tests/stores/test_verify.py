@@ -10,7 +10,8 @@ from stores import files
 from stores.json_file import command, verify
 from stores.json_file.store import JsonFileStore
 from tests.stores.damages import FOUND, copied, filled, history, in_order, journal, replaced, report, run, state
-from tests.stores.records import NOW, never_version_1, opened
+from tests.stores.kinds import NOW
+from tests.stores.records import never_version_1, opened, servers
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_each_damage_is_named_and_nothing_else_and_nothing_is_touched(path: Path
 def test_a_store_copied_as_a_whole_is_well(path: Path) -> None:
     copied(path)
     assert {finding.kind for finding in verify.verify(path)} == {"there"}
-    assert opened(path).snapshot().records.keys() == {"a/x", "a/y", "a/z", "b/x"}
+    assert servers(opened(path)).keys() == {"a/x", "a/y", "a/z", "b/x"}
 
 
 def test_a_journal_copied_before_the_file_has_no_hole(path: Path) -> None:
@@ -153,10 +154,10 @@ def test_the_words_about_a_line_that_cannot_be_read_are_true(path: Path) -> None
     FOUND["a journal's line unreadable"][0](path)
     content = journal(path).read_bytes()
     replaced(journal(path), in_order(0, 2))
-    assert opened(path).snapshot().records.keys() == {"a/x", "a/y", "b/x"}
+    assert servers(opened(path)).keys() == {"a/x", "a/y", "b/x"}
     journal(path).write_bytes(content)
     journal(path).rename(path.with_name("away"))
-    assert opened(path).snapshot().records.keys() == {"a/x", "a/y"}
+    assert servers(opened(path)).keys() == {"a/x", "a/y"}
 
 
 def test_what_was_committed_before_the_file_was_put_back_does_not_wait(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_what_was_committed_before_the_file_was_put_back_does_not_wait(tmp_path:
             "an older copy was put back since the service last wrote it, at revision 2. It is taken as it is.",
         ),
     ]
-    assert opened(path).snapshot().records.keys() == {"a/x"}
+    assert servers(opened(path)).keys() == {"a/x"}
 
 
 def test_servers_of_which_file_and_history_tell_another_state_are_named(path: Path) -> None:

@@ -18,6 +18,7 @@ from stores import open_store
 from stores.json_file.verify import verify
 from tests.process.fleet import Fleet
 from tests.process.service import running, wait_until
+from tests.stores.records import servers
 from tests.torture.rounds import Figures
 
 MEGABYTES = 48
@@ -72,7 +73,7 @@ def _lost(disk: Path, place: Path, acknowledged: dict[str, int]) -> Iterator[str
         store = open_store(place / "status.json", lambda _document: None)
         with contextlib.closing(store):
             try:
-                records = store.snapshot().records
+                records = servers(store)
             except Unavailable as error:
                 yield f"after a power cut: {error}"
                 return

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.freshness import Moment
+from domain.kinds import SERVER
 from domain.query import read_query
 from operations.servers import find
 from storage import Decision
@@ -61,9 +62,10 @@ def test_the_rows_of_a_group_are_made_once_until_something_in_it_changes(tmp_pat
         return dict(zip(found.parts, rows, strict=True))
 
     with contextlib.closing(open_store(tmp_path / "status.json", lambda _document: None)) as store:
-        store.restore({f"{group}/x": server(f"{group}/x") for group in GROUPS}, [], 1)
+        store.restore({"server": {f"{group}/x": server(f"{group}/x") for group in GROUPS}}, [], 1)
         before = pieces()
-        store.change(["a-b/y"], lambda _before, _revision: Decision({"a-b/y": server("a-b/y")}))
+        new = {"server": {"a-b/y": server("a-b/y")}}
+        store.change([SERVER.ref("a-b/y")], lambda _before, _revision: Decision(new))
         after = pieces()
         assert [group for group in GROUPS if after[group] is not before[group]] == ["a-b"]
 

@@ -10,6 +10,7 @@ import pytest
 from app import create_app
 from config import Settings
 from domain.errors import Unavailable
+from domain.kinds import Ref
 from storage import Commit, Decide
 from tests.memory_store import MemoryStore
 from web.base.bodies import LONG, LONG_AT_ONCE, turn
@@ -25,10 +26,10 @@ class StandingStore(MemoryStore):
         self.entered = threading.Semaphore(0)
         self.standing = threading.Event()
 
-    def change(self, keys: Sequence[str], decide: Decide) -> Commit:
+    def change(self, refs: Sequence[Ref], decide: Decide) -> Commit:
         self.entered.release()
         assert self.standing.wait(SECONDS)
-        return super().change(keys, decide)
+        return super().change(refs, decide)
 
 
 def test_two_long_bodies_are_worked_on_at_once_and_short_ones_do_not_wait(tmp_path: Path) -> None:

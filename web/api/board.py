@@ -9,7 +9,8 @@ from functools import cached_property
 import orjson
 
 from domain.freshness import Moment, holds_until
-from storage import Part, Records
+from domain.server import Servers
+from storage import Part
 from web.base.answers import LEVEL, digest, row
 
 # A gzip member is its head, deflated blocks, a last one, the checksum and the length of all (RFC 1952). A block that a
@@ -25,11 +26,11 @@ class Board:
     def __init__(self) -> None:
         self.checksum = ("", 0)  # of the array with this tag
 
-    def array(self, parts: Mapping[str, Records], moment: Moment) -> "Array":
+    def array(self, parts: Mapping[str, Servers], moment: Moment) -> "Array":
         """The array of the servers in all parts."""
         return Array(self, [self._rows(servers, moment) for servers in parts.values() if servers])
 
-    def _rows(self, servers: Records, moment: Moment) -> "_Rows":
+    def _rows(self, servers: Servers, moment: Moment) -> "_Rows":
         if not isinstance(servers, Part):  # a selection
             return _Rows.of(servers, moment)
         rows: _Rows | None = servers.made.get(self)
@@ -47,7 +48,7 @@ class _Rows:
     content: bytes
 
     @classmethod
-    def of(cls, servers: Records, moment: Moment) -> "_Rows":
+    def of(cls, servers: Servers, moment: Moment) -> "_Rows":
         """The rows at a moment, until time alone makes one of them another."""
         content = bytearray()  # and no list: what orjson gives takes kilobytes a row
         for server in servers.values():

@@ -1,4 +1,4 @@
-"""Records -> JSON, and the ready bytes of a reading."""
+"""Servers -> JSON, and the ready bytes of a reading."""
 
 import gzip
 import zlib
@@ -13,8 +13,8 @@ from pydantic import Field
 
 from domain.freshness import Computed, Moment, computed
 from domain.rules import notice
-from domain.server import FIELDS, Record, Server
-from storage import Part, Records
+from domain.server import FIELDS, Record, Server, Servers
+from storage import Part
 
 GZIP = 31  # what zlib calls it: its largest window, and 16 for the frame
 LEVEL = 1  # a fleet shrinks to a tenth, and higher levels take several times as long for little more
@@ -154,7 +154,7 @@ class Kept:
     """An answer about the whole fleet: it holds until the next report, or until the next server turns stale. It goes
     with the fleet that it is about."""
 
-    def body(self, servers: Records, moment: Moment, make: Callable[[], tuple[Body, float]]) -> Body:
+    def body(self, servers: Servers, moment: Moment, make: Callable[[], tuple[Body, float]]) -> Body:
         """The answer about these servers. `make` gives it with the epoch second from which it holds no more."""
         if not isinstance(servers, Part):  # a selection
             return make()[0]

@@ -10,11 +10,11 @@ from flask import g
 from domain import choices
 from domain.freshness import Moment
 from domain.query import FILTERS, Query, read_query
-from domain.server import Server
+from domain.server import Server, Servers
 from domain.summary import summarize
 from domain.verdict import groups_worst_first
 from operations.servers import find
-from storage import Records, Store
+from storage import Store
 from web.base.links import Given, given, linker
 
 STATES = ("status", "drift_status", "stale", "problem")
@@ -34,7 +34,7 @@ class Selection:
         self.query = self._query(self.given)
 
     @cached_property
-    def servers(self) -> Records:
+    def servers(self) -> Servers:
         """What all filters select."""
         return find(self._store, self._moment, self.query).servers
 
