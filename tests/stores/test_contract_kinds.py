@@ -4,6 +4,7 @@ import pytest
 
 from domain.kinds import SERVER
 from storage import Changes, Decision, Span, Store, Table
+from tests.stores.clocks import Open
 from tests.stores.kinds import KINDS, PARCEL, TICK, parcel, parcel_event, ref, tick
 from tests.stores.records import Refused, at_once, got, named, note, put, remove, server, told
 
@@ -23,6 +24,16 @@ def test_a_table_is_the_same_object_until_a_record_of_its_kind_changes(store: St
         is_same = [kind.name != ref(text).kind for kind in KINDS.values()]
         assert [one is other for one, other in zip(before, after, strict=True)] == is_same
         assert [one is table.records for one, table in zip(records, after, strict=True)] == is_same
+
+
+def test_also_for_a_process_that_hears_of_it(open_it: Open) -> None:
+    store, reader = open_it(), open_it()
+    note(store, ("a/x", "synced"), ("parcel:a/x", "here"), ("tick:a", "on"))
+    for text in ("a/x", "parcel:a/x", "tick:a"):
+        before = tables(reader)
+        note(store, (text, "failed"))
+        is_same = [kind.name != ref(text).kind for kind in KINDS.values()]
+        assert [one is other for one, other in zip(before, tables(reader), strict=True)] == is_same
 
 
 def test_a_key_names_one_record_of_each_kind(store: Store) -> None:
