@@ -122,7 +122,8 @@ def remote(folder: Path, files: Mapping[str, str]) -> Remote:
     first = _made(tuple(sorted(files.items())))
     shutil.copytree(first, folder, symlinks=True, dirs_exist_ok=True)
     for clone in (folder / "work", folder / "clone"):
-        git(clone, "remote", "set-url", "origin", str(folder / "remote.git"))
+        settings = clone / ".git/config"
+        settings.write_text(settings.read_text().replace(str(first), str(folder)))
         git(clone, "update-index", "-q", "--refresh")
     return Remote(folder / "work", folder / "clone")
 
