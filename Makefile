@@ -18,7 +18,7 @@ agent: dist/gitops-agent.pyz ## build the agent as one file, which GET /agent ha
 
 # Two processes a core: half of the time, a test waits for a disk or for a program that starts.
 test: $(VENV)/dev.done ## run every test, on all cores
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder
 
 deep: $(VENV)/dev.done ## run the tests that draw their inputs, with fifty times as many
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=deep --timeout=7200 --numprocesses auto

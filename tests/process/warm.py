@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,28 +49,36 @@ _asking = threading.Lock()
 
 
 class Program(subprocess.Popen[Any]):
-    """As subprocess.Popen, for the words `[sys.executable, "-m", module, …]`."""
+    """As subprocess.Popen, for the words `[python, *options, "-m", module, …]`."""
 
     def _execute_child(self, *given: Any) -> None:
         """What Popen forks by. Here a nursery does, and as the child's parent ends at once, the child becomes ours."""
-        (_python, _m, *words), _, _, _, _, cwd, env, _, _, _, *more = given
+        called, _, _, _, _, cwd, env, _, _, _, *more = given
+        module = called.index("-m") + 1
         stdin, _, _, stdout, _, stderr = pipes = more[:6]
         environment = dict(os.environ if env is None else env)
         program = {
-            "words": list(map(str, words)),
-            "environment": environment,
-            "folder": str(cwd or Path.cwd()),
+            "words": list(map(_as_bytes, called[module:])),
+            "environment": {_as_bytes(name): _as_bytes(value) for name, value in environment.items()},
+            "folder": _as_bytes(cwd or Path.cwd()),
             "is_session": more[11],
             "cores": list(os.sched_getaffinity(0)),
         }
         streams = [own if pipe == -1 else pipe for own, pipe in enumerate((stdin, stdout, stderr))]
         at_the_start = {name: value for name, value in environment.items() if name.startswith(AT_THE_START)}
         with _asking:
-            nursery = _nursery(LIBRARIES[words[0]], tuple(sorted(at_the_start.items())))
+            nursery = _nursery(
+                tuple(called[: module - 1]), LIBRARIES[called[module]], tuple(sorted(at_the_start.items()))
+            )
             socket.send_fds(nursery, [json.dumps(program).encode()], streams)
             self.pid = int(nursery.recv(100))
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  # it has no type
+
+
+def _as_bytes(text: str | Path) -> str:
+    """What the system would hand over, which each Python reads its own way; a letter a byte, as JSON has no bytes."""
+    return os.fsencode(text).decode("latin-1")
 
 
 def run(
@@ -89,13 +96,16 @@ def run(
 
 
 @functools.cache
-def _nursery(libraries: str, environment: tuple[tuple[str, str], ...]) -> socket.socket:
-    """What a nursery with these libraries listens to, which was started in this environment; it ends when we do."""
+def _nursery(python: tuple[str, ...], libraries: str, environment: tuple[tuple[str, str], ...]) -> socket.socket:
+    """What a nursery with these libraries listens to, which was started in this environment; it ends when we do. Our
+    own modules are those of PYTHONPATH, where that is set.
+    """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         its.set_inheritable(True)
-        words = [sys.executable, str(NURSERY), str(its.fileno()), libraries]
-        os.posix_spawn(sys.executable, words, {"PATH": os.environ["PATH"], **dict(environment)})
+        place = dict(environment).get("PYTHONPATH", str(ROOT))
+        words = [*python, str(NURSERY), str(its.fileno()), place, libraries]
+        os.posix_spawn(python[0], words, {"PATH": os.environ["PATH"], **dict(environment)})
     atexit.register(ours.close)
     return ours
