@@ -48,9 +48,10 @@ def test_ansible_reports_every_host_of_a_play_whatever_became_of_it(tmp_path: Pa
     plays = {
         "mixed": {
             "ok-01": "",
+            "refused-01": "validator=false",
             "unreachable-01": "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1",
         },
-        "all-fail": {"refused-01": "validator=false"},
+        "all-fail": {"refused-02": "validator=false"},
         "no-service": {"ok-02": ""},
     }
     runs = {}
@@ -71,7 +72,7 @@ def test_ansible_reports_every_host_of_a_play_whatever_became_of_it(tmp_path: Pa
     assert statuses == {host: "synced" if host.startswith("ok") else "failed" for host in stored}, output
     assert stored["ok-01"]["validation_status"] == "passed"
     assert stored["ok-01"]["commit_sha"] == git(tmp_path / "mixed", "rev-parse", "HEAD")
-    assert stored["refused-01"]["commit_sha"] == ""
+    assert stored["refused-02"]["commit_sha"] == ""
     assert stored["refused-01"]["validation_message"] == "Copy the configuration: failed to validate"
     assert stored["unreachable-01"]["validation_message"].startswith("Reach the host: ")
     assert {name: run.returncode for name, run in runs.items()} == {"mixed": 2, "all-fail": 2, "no-service": 0}
