@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run agent test lint requirements sbom audit torture demo bench bench-peers clean
+.PHONY: help run agent test deep lint requirements sbom audit torture demo picture bench bench-peers clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -18,7 +18,10 @@ agent: dist/gitops-agent.pyz ## build the agent as one file, which GET /agent ha
 
 # Two processes a core: half of the time, a test waits for a disk or for a program that starts.
 test: $(VENV)/dev.done ## run every test, on all cores
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder
+
+deep: $(VENV)/dev.done ## run the tests that draw their inputs, with fifty times as many
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=deep --timeout=7200 --numprocesses auto
 
 lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/ruff check .
@@ -44,6 +47,9 @@ torture: $(VENV)/dev.done ## play faults, power cuts and damaged files for MINUT
 
 demo: $(VENV)/run.done ## play one day of a real rsyslog server against a real service
 	$(BIN)/python -m tests.process.day
+
+picture: $(VENV)/dev.done ## take the picture of the board in README.md anew, with Chromium
+	$(BIN)/python -m tests.browser.picture
 
 bench: $(VENV)/dev.done ## measure the service against its goals and its peers; PART= names one part
 	$(BIN)/python -m bench $(PART)

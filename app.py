@@ -9,26 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
+from pydantic import SecretStr
 
 import cli
 import legacy
-from config import ConfigError, Settings, place
+from config import ConfigError, Settings, store_location
 from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
 from domain.times import believable
 from operations.access import Access
 from operations.transfer import Place
 from storage import Store
-from stores import open_store, open_tokens, site_of, write_dump
+from stores import compact_store, open_store, open_tokens, site_of, verify_store, write_dump
 from web.api import about, agent, badge, health, history, login, metrics, reports, servers, summary, tokens, values
 from web.base import age, bodies, errors, headers, logs, origin
 from web.base.address import BehindProxies
 from web.base.guard import Guard
 from web.base.measured import Measured
-from web.pages import views
+from web.pages import board, problems, server
 
 AGENT = Path(__file__).with_name("dist") / "gitops-agent.pyz"  # by `make agent`
 
@@ -46,19 +47,6 @@ def create_app(
 
     def now() -> Moment:
         return Moment(int(clock()), settings.stale_after, settings.history_days)
-
-    @contextmanager
-    def opened(given: str = "") -> Iterator[Place]:
-        """The store at a place that an operator names, or that of the settings; nothing goes from it by itself."""
-        try:
-            where = place(given) if given else settings.store
-            kept = Place(
-                open_store(where, legacy.upgrade(settings, clock), clock=clock), open_tokens(where), site_of(where)
-            )
-        except (ValueError, RuntimeError) as error:
-            raise Invalid(str(error)) from None
-        with closing(kept.store), closing(kept.tokens):
-            yield kept
 
     measured = Measured()
     if store is None:
@@ -78,7 +66,7 @@ def create_app(
         app.wsgi_app = BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]  # Flask has no other way
     errors.register(app)
     headers.register(app)
-    age.register(app, store)
+    age.register(app, store.age)
     bodies.register(app)
     origin.register(app, settings)
     guard.register(app)
@@ -94,7 +82,9 @@ def create_app(
         badge.routes(store, now),
         health.routes(store),
         metrics.routes(store, now, measured),
-        views.routes(store, settings, now),
+        board.routes(store, settings, now),
+        problems.routes(store, now),
+        server.routes(store, now),
         about.routes(guard),
         agent.routes(AGENT),
         tokens.routes(access, settings, now),
@@ -105,9 +95,43 @@ def create_app(
         app.register_blueprint(legacy.routes(store, guard, settings, now))
     app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
     app.extensions["begin"] = partial(_begin, store)
-    app.cli.add_command(cli.token_commands(access, opened, clock))
-    app.cli.add_command(cli.store_commands(opened, write_dump))
+    _add_commands(app, settings, access, clock)
     return app
+
+
+def _add_commands(app: Flask, settings: Settings, access: Access, clock: Callable[[], float]) -> None:
+    """What an operator types: `flask token` and `flask store`."""
+
+    def located(text: str) -> Path | SecretStr:
+        """Where an operator says that a store is, or where that of the settings is."""
+        try:
+            return cast(Path | SecretStr, store_location(text)) if text else settings.store
+        except ValueError as error:
+            raise Invalid(str(error)) from None
+
+    def file_of(text: str) -> Path:
+        """The same, where it is a file."""
+        if isinstance(location := located(text), Path):
+            return location
+        raise Invalid("The store is a database, which checks itself; this command is for a file.")
+
+    @contextmanager
+    def opened(text: str = "") -> Iterator[Place]:
+        """The store at a place that an operator names, or that of the settings; nothing goes from it by itself."""
+        location = located(text)
+        try:
+            place = Place(
+                open_store(location, legacy.upgrade(settings, clock), clock=clock),
+                open_tokens(location),
+                site_of(location),
+            )
+        except RuntimeError as error:
+            raise Invalid(str(error)) from None
+        with closing(place.store), closing(place.tokens):
+            yield place
+
+    app.cli.add_command(cli.token_commands(access, opened, clock))
+    app.cli.add_command(cli.store_commands(opened, write_dump, file_of, verify_store, compact_store))
 
 
 def _begin(store: Store) -> None:

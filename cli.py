@@ -1,4 +1,6 @@
-"""The commands of an operator: `flask token`, for the first token and all others; `flask store`, to move everything."""
+"""The commands of an operator: `flask token`, for the first token and all others; `flask store`, to begin, move,
+check and compact a store.
+"""
 
 import shutil
 import sys
@@ -37,22 +39,22 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
     @click.option("--new", "is_new", is_flag=True, help="Make the store too, where no service has made it yet.")
     def create(label: str, scopes: Sequence[str], groups: Sequence[str], expires: str | None, is_new: bool) -> None:
         """Make a token and print it: this once, as only its hash is kept."""
-        given = {"label": label, "scopes": list(scopes), "groups": list(groups) or None, "expires_in": expires}
-        with _explained():
-            wanted = new_token(given)
+        body = {"label": label, "scopes": list(scopes), "groups": list(groups) or None, "expires_in": expires}
+        with _errors_in_words():
+            token = new_token(body)
             with opened() as place:
                 if not is_new:
                     refuse_unmade(place, f"{SET_IT} `--new` makes the store with its first token.")
                 else:
                     place.store.begin()
-                row, text = access.create(wanted, CREATED_BY, int(clock()))
+                row, text = access.create(token, CREATED_BY, int(clock()))
         click.echo(f"Token {row['id']} is made in {place.site.name}; keep it now, nobody can show it again:", err=True)
         click.echo(text)
 
     @group.command("list")
     def list_() -> None:
         """Print every token, without its secret."""
-        with _explained(), opened() as place:
+        with _errors_in_words(), opened() as place:
             refuse_unmade(place, SET_IT)
             rows = access.rows()
         click.echo(f"The tokens in {place.site.name}:", err=True)
@@ -65,7 +67,7 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
     @click.argument("token_id", metavar="ID")
     def revoke(token_id: str) -> None:
         """End a token at once."""
-        with _explained(), opened() as place:
+        with _errors_in_words(), opened() as place:
             refuse_unmade(place, SET_IT)
             access.revoke(token_id)
         click.echo(f"Token {token_id} in {place.site.name} is revoked.", err=True)
@@ -73,26 +75,49 @@ def token_commands(access: Access, opened: Open, clock: Callable[[], float]) -> 
     return group
 
 
-def store_commands(opened: Open, write_dump: Callable[[Path, Iterable[Thing]], None]) -> AppGroup:
-    """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE."""
+def store_commands(
+    opened: Open,
+    write_dump: Callable[[Path, Iterable[Thing]], None],
+    file_of: Callable[[str], Path],
+    verify: Callable[[Path], int],
+    compact: Callable[[Path], int],
+) -> AppGroup:
+    """The commands; `opened` opens the store at a place that is named, or without one that of STATUS_STORE, and
+    `file_of` tells its file. `verify` and `compact` print what they find, and give the exit status."""
     group = AppGroup(
-        "store", help="Begin a store anew that is gone; copy, export and import all, with the service stopped."
+        "store",
+        help="Begin a store anew that is gone; check and compact one; copy, export and import all, with the service "
+        "stopped.",
     )
 
     @group.command("new")
     def new() -> None:
         """Begin an empty store where one was and is gone, with the service running or not. Its history stays."""
-        with _explained(), opened() as place:
+        with _errors_in_words(), opened() as place:
             refuse_unmade(place, f"{SET_IT} A start makes the first one by itself.")
             place.site.begin_anew()
         click.echo(f"{place.site.name} is an empty store now. Its history tells what is gone.", err=True)
+
+    @group.command("verify")
+    @click.argument("path", metavar="[FILE]", default="")
+    def verify_(path: str) -> None:
+        """Say what is in the file of STATUS_STORE, or in another, and what is wrong with it. It changes nothing."""
+        with _errors_in_words():
+            sys.exit(verify(file_of(path)))
+
+    @group.command("compact")
+    @click.argument("path", metavar="[FILE]", default="")
+    def compact_(path: str) -> None:
+        """Write all commits into the file of STATUS_STORE, or into another, unless something is wrong with it."""
+        with _errors_in_words():
+            sys.exit(compact(file_of(path)))
 
     @group.command("copy")
     @click.argument("source", metavar="FROM")
     @click.argument("target", metavar="TO")
     def copy(source: str, target: str) -> None:
         """Copy servers, history and tokens from one path or URL to another, which is empty or a begun copy."""
-        with _explained(), opened(source) as place:
+        with _errors_in_words(), opened(source) as place:
             refuse_unmade(place, "Is another one meant? Nothing was changed.")
             with opened(target) as other:
                 refuse_same(place, other)
@@ -103,7 +128,7 @@ def store_commands(opened: Open, write_dump: Callable[[Path, Iterable[Thing]], N
     def export(path: str) -> None:
         """Write everything as JSON Lines to a file, or for - to the output. It is secret: keep it as a key."""
         counts, is_output = Counter[str](), path == "-"
-        with _explained(), opened() as place:
+        with _errors_in_words(), opened() as place:
             refuse_unmade(place, SET_IT)
             refuse_own(place, Path(path))
             count = sum(1 for _ in contents(place))
@@ -118,14 +143,14 @@ def store_commands(opened: Open, write_dump: Callable[[Path, Iterable[Thing]], N
     @click.argument("file", metavar="FILE", type=click.File("rb"))
     def import_(file: BinaryIO) -> None:
         """Read what `export` wrote, from a file or for - from the input, into a store that is empty or begun."""
-        with _explained(), TemporaryFile() as kept:  # what comes from a pipe can be read once only
+        with _errors_in_words(), TemporaryFile() as buffer:  # what comes from a pipe can be read once only
             with opened() as place:
                 refuse_own(place, Path(file.name))
-            shutil.copyfileobj(file, kept)
+            shutil.copyfileobj(file, buffer)
 
             def things() -> Iterator[Thing]:
-                kept.seek(0)
-                return read_dump(kept)
+                buffer.seek(0)
+                return read_dump(buffer)
 
             _fill(opened, things)
 
@@ -159,8 +184,8 @@ def _bar(label: str, things: Iterator[Thing], count: int) -> AbstractContextMana
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """What goes wrong, as a sentence and an exit status of 1."""
+def _errors_in_words() -> Iterator[None]:
+    """An error of ours becomes a sentence, and an exit status of 1."""
     try:
         yield
     except StatusError as error:

@@ -18,11 +18,11 @@ from pydantic import (
     ValidationInfo,
 )
 
-from domain.report import MAX_TEXT
-from domain.server import NAME_PATTERN
+from domain.checked import stored_problems
+from domain.texts import MAX_TEXT, NAME_PATTERN
 
 PREFIX = "STATUS_"
-SECRET = {"admin_token"}  # what no message repeats
+SECRET = {"admin_token"}  # settings whose values no message repeats
 VERSION = re.findall(r"^## (\S+)", Path(__file__).with_name("CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0]
 
 Network = IPv4Network | IPv6Network
@@ -32,13 +32,13 @@ class ConfigError(Exception):
     """The environment holds nonsense; the message lists all of it."""
 
 
-def place(given: Any) -> Any:
+def store_location(text: Any) -> Any:
     """A path, or a URL that holds a password and is never shown."""
-    if not isinstance(given, str) or "://" not in given:
-        return Path(given) if isinstance(given, str) else given
-    if not given.startswith(("postgresql://", "postgres://")):
+    if not isinstance(text, str) or "://" not in text:
+        return Path(text) if isinstance(text, str) else text
+    if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("a store is a path, or a URL that begins with postgresql://")
-    return SecretStr(given)
+    return SecretStr(text)
 
 
 def _content(path: Any, info: ValidationInfo) -> str:
@@ -73,7 +73,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    store: Annotated[Path | SecretStr, BeforeValidator(place)] = Field(
+    store: Annotated[Path | SecretStr, BeforeValidator(store_location)] = Field(
         Path("/data/status.json"), description="The file that everything is kept in, or a `postgresql://` URL."
     )
     max_body: int = Field(
@@ -137,18 +137,18 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """The settings of an environment. Raises ConfigError listing every variable that cannot be used."""
-        given = {name: environment.get(PREFIX + name.upper(), "") for name in cls.model_fields}
+        texts = {name: environment.get(PREFIX + name.upper(), "") for name in cls.model_fields}
         try:
-            return cls.model_validate({name: text for name, text in given.items() if text})
+            return cls.model_validate({name: text for name, text in texts.items() if text})
         except ValidationError as error:
             problems = [
-                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_shown(given[name]))}: {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False)
-                for name in [str(problem["loc"][0])]
+                f"{PREFIX}{name.upper()}{'' if name in SECRET else '=' + repr(_masked(texts[name]))}: {message}"
+                for place, message in stored_problems(error)
+                for name in [place.split(".")[0]]
             ]
             raise ConfigError("The settings cannot be used:\n  " + "\n  ".join(problems)) from None
 
 
-def _shown(given: str) -> str:
+def _masked(text: str) -> str:
     """The value of a setting without the login of a URL."""
-    return re.sub(r"://.*@", "://***@", given)
+    return re.sub(r"://.*@", "://***@", text)

@@ -11,7 +11,8 @@ from typing import Any
 from config import ConfigError, Settings
 from web.base import counters, logs
 
-M_ARENA_MAX = -8  # malloc.h of glibc
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
+HEAP_BYTES = 1_048_576
 FEWEST_FILES = 64
 
 try:
@@ -34,21 +35,21 @@ if files < FEWEST_FILES:
     sys.exit(f"Only {files} files may be open (ulimit -n): the service needs at least {FEWEST_FILES}.")
 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-# The rest is for the store's files, of which each thread may have some; the connections beyond wait to be accepted.
+# The rest is for the store's files, of which each thread may open some. Further connections wait to be accepted.
 worker_connections = min(900, max(files - 124, files // 4))
 threads = min(32, worker_connections // 2)
 
 # The most that gunicorn takes: a filter of many hosts makes a long line.
 limit_request_line = 8190
 
-# Above the interval of most probes and scrapers, so that they keep their connection.
+# Longer than the interval of most probes and scrapers, so that they keep their connection.
 keepalive = 75
 
 # A stop lets every request that has begun end and be answered.
 graceful_timeout = 30
 
-# What a proxy says is believed by web/base/address.py alone: gunicorn believes whoever is on the same machine, and lets
-# it move the path by a header.
+# Only web/base/address.py trusts a proxy's headers: gunicorn would trust any client on this machine, and let it move
+# the path by a header.
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 
@@ -71,8 +72,8 @@ def on_starting(server: Any) -> None:
 def pre_fork(server: Any, worker: Any) -> None:
     """Choose a part of the counters for the worker, that no other has, and a core, that the fewest others have.
 
-    Its threads take turns anyway, as one of them holds the interpreter's lock. On one core that lock changes hands
-    cheaply; from core to core it costs a third of the throughput (docs/PERFORMANCE.md).
+    The interpreter's lock lets one of its threads run at a time. Handing that lock from core to core costs a third of
+    the throughput (docs/PERFORMANCE.md); on one core it is cheap.
     """
     worker.part = counters.free_part(other.part for other in server.WORKERS.values())
     taken = [other.core for other in server.WORKERS.values()]
@@ -80,17 +81,25 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Stay on that core, with one heap: glibc gives each thread its own, and in each a fleet leaves its holes."""
+    """Stay on that core, with one heap: glibc gives each thread its own, and each would fragment.
+
+    Large blocks stay out of it, and its end is given back: left alone, glibc raises both bounds up to the largest block
+    that was ever freed, 32 MiB at most (mallopt(3)).
+    """
     worker.counts = counters.Counts(server.counters, worker.part)
     os.sched_setaffinity(0, {worker.core})
     with contextlib.suppress(AttributeError):  # another C library has no such thing
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, HEAP_BYTES)
+        mallopt(M_TRIM_THRESHOLD, HEAP_BYTES)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Count in that part, and read the store at once, beside the first requests: what an earlier worker left behind is
-    brought up to date without a report. A million servers take longer than gunicorn waits for a worker that says
-    nothing."""
+    """Count in that part, and read the store at once, so that a checkpoint that an earlier worker owed is made without
+    a report. A thread does it, beside the first requests: reading a million servers takes longer than gunicorn waits
+    for the heartbeat of a new worker.
+    """
     extensions = worker.wsgi.extensions
     if "begin" in extensions:  # else it is another application than ours, as in bench/peers.py
         extensions["measured"].count_in(worker.counts)

@@ -1,4 +1,4 @@
-"""The old dialect, `/api/status`: v1 in, v1 out, its two routes, and the v1 file (API.md, sections 5 and 6).
+"""The v1 dialect, `/api/status`: its two routes, and the v1 file (API.md, sections 5 and 6).
 
 A v1 client knows one server with a list of deployed and one of drifted files, and must not notice v2.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, cast
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -16,27 +16,26 @@ from domain import rules
 from domain.document import Upgrade
 from domain.errors import Invalid, NotFound
 from domain.freshness import Moment
-from domain.kinds import SERVER
-from domain.report import MAX_TEXT, Report, Text, printable, without_doubles
+from domain.query import EVERY_SERVER
+from domain.report import Report, without_doubles
 from domain.server import (
     MAX_FILE_NAME,
     MAX_FILES,
-    NAME_PATTERN,
     STATUSES,
     LegacyPost,
-    Name,
     Server,
     Status,
-    Time,
 )
 from domain.strict_json import parse_json
+from domain.texts import MAX_TEXT, NAME_PATTERN, Name, Text, Time, printable
 from domain.times import read_time, time_text
-from operations.servers import take_reports
+from operations.servers import find, take_reports
 from storage import Store
 from web.base.answers import json_response
 from web.base.bodies import read_body, turn
+from web.base.describe import Description, describes
 from web.base.guard import Guard
-from web.base.openapi import Description, describes
+from web.base.notes import notes
 
 Clock = Callable[[], float]
 
@@ -90,7 +89,7 @@ NOTHING: LegacyStatus = {
 }
 
 
-def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, guard: Guard, settings: Settings, moment: Callable[[], Moment]) -> Blueprint:
     """The two routes of v1."""
     blueprint = Blueprint("legacy", __name__)
 
@@ -104,42 +103,51 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
             _EXAMPLE,
             statuses=(200, 400, 413, 503),
             scope="pipeline",
+            groups="body",
+            door="legacy",
+            counter="legacy",
         )
     )
     def post_legacy_status() -> Response:
         body = read_body(settings.max_body)
         with turn(body):
             report = read_report(_object(parse_json(body)), settings)
-        g.server, g.reports = report.key, 1
+        notes().about, notes().reports = report.key, 1
         actor = guard.admit([report])
-        return json_response(v1_shape(take_reports(store, now(), [report], actor).servers[0]))
+        return json_response(v1_shape(take_reports(store, moment(), [report], actor).servers[0]))
 
     @blueprint.get("/api/status")
     @describes(
         Description(
-            "Read as a v1 client", LegacyStatus, _EXAMPLE, parameters=("server", "repo"), statuses=(200, 404, 503)
+            "Read as a v1 client",
+            LegacyStatus,
+            _EXAMPLE,
+            parameters=("server", "repo"),
+            statuses=(200, 404, 503),
+            scope="read",
+            groups="none",
+            door="legacy",
         )
     )
     def get_legacy_status() -> Response:
-        server = chosen(
-            store.snapshot().table(SERVER).records.values(), request.args.get("server"), request.args.get("repo")
-        )
+        servers = find(store, moment(), EVERY_SERVER).servers.values()
+        server = choose(servers, request.args.get("server"), request.args.get("repo"))
         return json_response(v1_shape(server) if server else NOTHING)
 
     return blueprint
 
 
-def read_report(posted: Mapping[str, Any], settings: Settings) -> Report:
+def read_report(members: Mapping[str, Any], settings: Settings) -> Report:
     """A v1 object as a Report. Only a name that no record can hold is refused: then raises Invalid."""
-    repo, server = _named(posted, settings)
-    status = _status(posted.get("sync_status"))
-    kept = _well_formed(posted)
-    drifted, deployed = kept.get("drifted_files", []), kept.get("deployed_files", [])
+    repo, server = _names(members, settings)
+    status = _status(members.get("sync_status"))
+    post = _legacy_post(members)
+    drifted, deployed = post.get("drifted_files", []), post.get("deployed_files", [])
     fields: dict[str, Any] = {
         "status": status,
-        "changed_files": _fitting(drifted if status == "out_of_sync" or drifted else deployed),
+        "changed_files": _fit(drifted if status == "out_of_sync" or drifted else deployed),
         "updated_by": "legacy",
-        "legacy": kept,
+        "legacy": post,
     }
     environment = server.rsplit("-", 1)[-1]
     on_creation = {
@@ -148,14 +156,14 @@ def read_report(posted: Mapping[str, Any], settings: Settings) -> Report:
         "server_type": repo,
         "environment": environment if environment in ENVIRONMENTS else "unknown",
     }
-    return Report("legacy", server, server, fields, on_creation, read_time(posted.get("last_check")))
+    return Report("legacy", server, server, fields, on_creation, read_time(members.get("last_check")))
 
 
 def v1_shape(server: Server) -> LegacyStatus:
     """A server as a v1 client knows it; what it posted itself, it gets back."""
     is_drifted = server["status"] == "out_of_sync"
     runs = [run for run in (server["last_pipeline_run"], server["last_cron_check"]) if run]
-    posted = server.get("legacy")
+    post = server.get("legacy")
     shape = {
         "repo": server["repo_name"],
         "server": server["host"],
@@ -163,13 +171,13 @@ def v1_shape(server: Server) -> LegacyStatus:
         "drift_count": len(server["changed_files"]) if is_drifted else 0,
         "deployed_files": [] if is_drifted else server["changed_files"],
         "drifted_files": server["changed_files"] if is_drifted else [],
-        "last_check": server["last_pipeline_run"] if posted is not None else max(runs, default=None),
-        **(posted or {}),
+        "last_check": server["last_pipeline_run"] if post is not None else max(runs, default=None),
+        **(post or {}),
     }
     return cast(LegacyStatus, shape)
 
 
-def chosen(servers: Collection[Server], name: str | None, repo: str | None) -> Server | None:
+def choose(servers: Collection[Server], name: str | None, repo: str | None) -> Server | None:
     """The one server that a v1 client means; None where there is none at all. Raises NotFound if none fits."""
     if name or repo:
         fitting = [
@@ -180,11 +188,11 @@ def chosen(servers: Collection[Server], name: str | None, repo: str | None) -> S
         ]
         if not fitting:
             raise NotFound("No server fits the server and repo that were asked for.")
-        return max(fitting, key=_age)
+        return max(fitting, key=_order)
     if written := [server for server in servers if server["legacy_revision"]]:
         return max(written, key=lambda server: server["legacy_revision"])
     of_old_type = [server for server in servers if server["server_type"] == "rsyslog"]
-    return max(of_old_type or servers, key=_age, default=None)
+    return max(of_old_type or servers, key=_order, default=None)
 
 
 def upgrade(settings: Settings, clock: Clock) -> Upgrade:
@@ -204,7 +212,7 @@ def upgrade(settings: Settings, clock: Clock) -> Upgrade:
     return upgraded
 
 
-def _age(server: Server) -> tuple[str, int]:
+def _order(server: Server) -> tuple[str, int]:
     return server["timestamp"], server["revision"]
 
 
@@ -214,8 +222,8 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _named(posted: Mapping[str, Any], settings: Settings) -> tuple[str, str]:
-    repo, server = posted.get("repo"), posted.get("server")
+def _names(members: Mapping[str, Any], settings: Settings) -> tuple[str, str]:
+    repo, server = members.get("repo"), members.get("server")
     repo = settings.legacy_repo if repo is None else repo
     server = settings.legacy_server if server is None else server
     problems = {}
@@ -237,23 +245,23 @@ def _status(word: Any) -> Status:
     return "unknown"
 
 
-def _well_formed(posted: Mapping[str, Any]) -> LegacyPost:
+def _legacy_post(members: Mapping[str, Any]) -> LegacyPost:
     """The count and the lists that were posted, to be given back as they came; of another type they are missing."""
-    kept: LegacyPost = {}
-    if type(posted.get("drift_count")) is int:
-        kept["drift_count"] = posted["drift_count"]
-    if _is_list_of_names(posted.get("deployed_files")):
-        kept["deployed_files"] = posted["deployed_files"]
-    if _is_list_of_names(posted.get("drifted_files")):
-        kept["drifted_files"] = posted["drifted_files"]
-    return kept
+    post: LegacyPost = {}
+    if type(members.get("drift_count")) is int:
+        post["drift_count"] = members["drift_count"]
+    if _is_list_of_names(members.get("deployed_files")):
+        post["deployed_files"] = members["deployed_files"]
+    if _is_list_of_names(members.get("drifted_files")):
+        post["drifted_files"] = members["drifted_files"]
+    return post
 
 
 def _is_list_of_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _fitting(files: list[str]) -> list[str]:
+def _fit(files: list[str]) -> list[str]:
     """The names as a record can hold them. v1 knew no limits, so its clients are not refused for them."""
     fit = (printable(name[:MAX_FILE_NAME]) for name in files)
     return without_doubles(fit)[:MAX_FILES]

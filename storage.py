@@ -41,8 +41,15 @@ class Decision:
 Decide = Callable[[Changes, int], Decision]
 
 
-class _Records(dict[str, R]):
-    """Records that a weak reference can stand for: what is made of them goes with them."""
+class Part(dict[str, R]):
+    """Records that are handed out, and what was made of them, by whoever made it: it holds as long as they do, and goes
+    with them."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, records: Mapping[str, R] | Iterable[tuple[str, R]] = ()) -> None:
+        super().__init__(records)
+        self.made = dict[object, Any]()
 
 
 @dataclass(frozen=True)
@@ -52,16 +59,16 @@ class Table(Generic[R]):
     It is the same object until a record of its kind changes, whatever else does, so what was made of it stays good.
     """
 
-    parts: Mapping[str, Mapping[str, R]]  # of each part that has a record, its records by key
+    parts: Mapping[str, Part[R]]  # of each part that has a record, its records by key; the same until one changes
 
     @cached_property
-    def records(self) -> Mapping[str, R]:
+    def records(self) -> Part[R]:
         """All records by key. Made for the first who wants all, as that costs what they are."""
         return self.of(self.parts)
 
-    def of(self, parts: Iterable[str]) -> Mapping[str, R]:
+    def of(self, parts: Iterable[str]) -> Part[R]:
         """The records of these parts by key, as far as there are such parts."""
-        records = _Records[R]()
+        records = Part[R]()
         for name in sorted(parts):
             records.update(self.parts.get(name, {}))
         return records

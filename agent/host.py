@@ -19,14 +19,14 @@ class Host(NamedTuple):
 
 def host_of(group: str) -> Host:
     """The name of this machine, where `group` is the folder of the servers of its group that it reported about."""
-    full, known = full_name(), _folders(group)
+    full, earlier = full_name(), _folders(group)
     short = full.split(".")[0]
     if short == full:
-        longer = [name for name in known if name.startswith(short + ".")]
-        if len(longer) == 1 and short not in known:
+        longer = [name for name in earlier if name.startswith(short + ".")]
+        if len(longer) == 1 and short not in earlier:
             return Host(longer[0], "as before, though the machine does not know its full name now (hostname -f)")
         return Host(full, "as the machine is called, which knows no full name (hostname -f)")
-    if short in known:
+    if short in earlier:
         return Host(short, f'as it reported under its short name before; "host": "{full}" in the config changes that')
     return Host(full, f'the full name of the machine; "host": "{short}" in the config makes it the short one')
 

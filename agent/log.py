@@ -19,23 +19,23 @@ class Log:
         self._out = out.buffer if out else open(os.devnull, "wb")  # noqa: SIM115 -- None is one that was closed
         self._about: Dict[str, Any] = {}
 
-    def about(self, **more: Any) -> "Log":
+    def about(self, **fields: Any) -> "Log":
         """The same log, each of whose lines says this too."""
         other = copy.copy(self)
-        other._about = dict(self._about, **more)
+        other._about = dict(self._about, **fields)
         return other
 
-    def info(self, message: str, **more: Any) -> None:
+    def info(self, message: str, **fields: Any) -> None:
         """Something was done."""
-        self._write("info", message, more)
+        self._write("info", message, fields)
 
-    def warning(self, message: str, **more: Any) -> None:
+    def warning(self, message: str, **fields: Any) -> None:
         """Something is odd, and the run goes on."""
-        self._write("warning", message, more)
+        self._write("warning", message, fields)
 
-    def error(self, message: str, **more: Any) -> None:
+    def error(self, message: str, **fields: Any) -> None:
         """Something failed."""
-        self._write("error", message, more)
+        self._write("error", message, fields)
 
     def diff(self, diff: str) -> None:
         """How a file differs: many lines for a person, one object for a log system."""
@@ -44,14 +44,14 @@ class Log:
         else:
             self._print(diff)
 
-    def _write(self, level: str, message: str, more: Any) -> None:
+    def _write(self, level: str, message: str, fields: Any) -> None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        more = dict(self._about, **more)
+        fields = dict(self._about, **fields)
         if self._as_json:
-            line = json.dumps(dict({"time": moment, "level": level, "message": message}, **more))
+            line = json.dumps(dict({"time": moment, "level": level, "message": message}, **fields))
         else:
-            known = "".join(f" [{value}]" for value in more.values())
-            line = f"{moment} {level.upper():7}{known} {message}".replace("\n", "\n    ")  # what is ours begins a line
+            about = "".join(f" [{value}]" for value in fields.values())
+            line = f"{moment} {level.upper():7}{about} {message}".replace("\n", "\n    ")  # what is ours begins a line
         self._print(line)
 
     def _print(self, line: str) -> None:

@@ -52,8 +52,8 @@ class Done(NamedTuple):
     @property
     def ending(self) -> str:
         """How it failed, with what it said, above all at the end; without passwords, colours and the like."""
-        said = without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))).strip()
-        return self.why + (": " + cut(said, SHOWN) if said else ".")
+        printed = without_passwords(plain((self.errors or self.output).decode("utf-8", "backslashreplace"))).strip()
+        return self.why + (": " + cut(printed, SHOWN) if printed else ".")
 
 
 _running: Dict[int, Any] = {}  # the programs that run at this moment, by their process group
@@ -65,12 +65,13 @@ def run(
     command: Union[str, List[str]],
     folder: str,
     seconds: float,
-    more: Optional[Dict[str, str]] = None,
+    env: Optional[Dict[str, str]] = None,
     on_line: Optional[Callable[[str], None]] = None,
 ) -> Done:
     """Run a program and all that it starts, at most for so many seconds. A string is a command of the shell.
 
-    With `on_line` output and errors are one, each line is given to it at once, and only the last ones are kept.
+    `env` is added to the agent's environment. With `on_line` output and errors are one, each line is given to it at
+    once, and only the last ones are kept.
     """
     try:
         with _starting:
@@ -79,7 +80,7 @@ def run(
             process = subprocess.Popen(  # nosec B603
                 ["/bin/sh", "-c", named(command)] if isinstance(command, str) else command,
                 cwd=folder,
-                env=dict({name: value for name, value in os.environ.items() if name not in WITHHELD}, **(more or {})),
+                env=dict({name: value for name, value in os.environ.items() if name not in WITHHELD}, **(env or {})),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if on_line else subprocess.PIPE,

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domain.filters import NO_FILTER
 from domain.freshness import Moment
-from domain.query import NO_FILTER, Query
+from domain.query import Query
 from domain.server import Server
 
 # What a report may say freely. A wrong word for any other field is refused where the query is read.

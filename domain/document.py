@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
-from domain.kinds import KINDS, SERVER, Kind, Kinds
+from domain.kinds import KINDS, SERVER, Kind, Kinds, Texts
 from domain.server import MAX_REVISION, Server, is_revision, server_key
 
+NEXT, END = b"},\n", b"}}\n"  # the lines behind the records of a kind
 VERSION = "2.0"
 WITH_KINDS = "2.1"  # a service that knows servers only reads VERSION alone, and would lose the others
 
@@ -52,6 +53,10 @@ def read_document(content: bytes, upgrade: Upgrade, kinds: Kinds = KINDS) -> Doc
     `upgrade` turns the object of a version 1 file into its one server, and any other into None. Raises ValueError
     with what is wrong.
     """
+    try:
+        return _by_line(content, kinds)
+    except ValueError:
+        pass  # what is wrong, or only written in another way, is found below
     members = orjson.loads(content) if content.strip() else {}
     if members == {}:
         return Document()
@@ -64,17 +69,64 @@ def read_document(content: bytes, upgrade: Upgrade, kinds: Kinds = KINDS) -> Doc
         key = server_key(server["server_group"], server["host"])
         # Its first entry, and so the file, gets its revision.
         return Document(0, {SERVER.name: {key: server}}, is_upgraded=True)
-    version, revision = members.pop("version", None), members.pop("revision", 0)
-    if version not in (VERSION, WITH_KINDS):
-        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r} and {WITH_KINDS!r}")
+    version, revision = _revision(members)
     stored = {name: members.pop(kind.member, {} if kind is not SERVER else None) for name, kind in kinds.items()}
     for name, of_kind in stored.items():
         if not isinstance(of_kind, dict):
             raise ValueError(f'it has no object "{kinds[name].member}"')
-    if not is_revision(revision):
-        raise ValueError(f'its "revision" is no whole number from 0 to {MAX_REVISION}')
     records = {name: in_order(kinds[name], kinds[name].restore(of_kind)) for name, of_kind in stored.items()}
     return Document(revision, records, members, version)
+
+
+def _by_line(content: bytes, kinds: Kinds) -> Document:
+    """The document of bytes that are laid out as `content` of a document lays them out: as one tree, and then as
+    records, a large fleet would be held twice. Raises ValueError for all others."""
+    lines, texts, records = _lines(content), Texts(), dict[str, dict[str, Any]]()
+    openings = {b"%b:{\n" % orjson.dumps(kind.member): kind for kind in kinds.values()}
+    head, closing = next(lines, b""), NEXT
+    members = orjson.loads(head.removesuffix(b",\n") + b"}")
+    while closing == NEXT and (kind := openings.pop(next(lines, b""), None)):
+        records[kind.name], closing = _read_records(lines, kind, texts)
+    is_ours = head.endswith(b",\n") and closing == END and not next(lines, b"") and SERVER.name in records
+    if not is_ours or members.keys() & {kind.member for kind in kinds.values()}:
+        raise ValueError("it is laid out in another way")
+    version, revision = _revision(members)
+    in_its_order = {name: in_order(kind, records.get(name, {})) for name, kind in kinds.items()}
+    return Document(revision, in_its_order, members, version)
+
+
+def _read_records(lines: Iterator[bytes], kind: Kind[Any], texts: Texts) -> tuple[dict[str, Any], bytes]:
+    """The records of a kind, and the line that closes it."""
+    records, more = dict[str, Any](), True
+    for line in lines:
+        if line in (NEXT, END):
+            if more and records:
+                break
+            return records, line
+        if not more:
+            break
+        more = line.endswith(b",\n")
+        ((key, stored),) = orjson.loads(b"{%b}" % line.removesuffix(b",\n")).items()
+        records[key] = texts.shared(kind.restore({key: stored})[key])
+    raise ValueError("a comma or the end is missing")
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start) + 1 or len(content)
+        yield content[start:end]
+        start = end
+
+
+def _revision(members: dict[str, Any]) -> tuple[str, int]:
+    """The version and the revision of a document of ours; takes both out of its members."""
+    version, revision = members.pop("version", None), members.pop("revision", 0)
+    if version not in (VERSION, WITH_KINDS):
+        raise ValueError(f"its version is {version!r}, and this service reads {VERSION!r} and {WITH_KINDS!r}")
+    if not is_revision(revision):
+        raise ValueError(f'its "revision" is no whole number from 0 to {MAX_REVISION}')
+    return version, revision
 
 
 def in_order(kind: Kind[Any], records: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The lines of a dump <-> what a store holds: a JSON object a line, which says of what kind it is (README.md)."""
+"""The lines of a dump <-> what a store holds: a JSON object a line, which says of what kind it is (OPERATING.md)."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from domain.checked import stored_problems
 from domain.errors import Invalid
 from domain.history import Entry
 from domain.kinds import KINDS, SERVER, Kind, Kinds, is_event
@@ -115,5 +116,5 @@ def _check_entry(value: Any) -> None:
     try:
         _ENTRY.validate_python(value, strict=True)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"its {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+        place, message = next(stored_problems(error))
+        raise ValueError(f"its {place}: {message}") from None

@@ -6,7 +6,8 @@ from typing import Any, Literal, NotRequired
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.server import Revision, Server, Status, Validation, choices, server_key
+from domain.filters import choices
+from domain.server import Revision, Server, Status, Validation, server_key
 
 Source = Literal["pipeline", "cron", "legacy", "api", "file"]
 Event = Literal["created", "changed", "deleted"]

@@ -7,11 +7,13 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from domain.checked import stored_problems
 from domain.freshness import TIMES, latest_time
 from domain.history import file_entries, is_entry
 from domain.server import Server, completed, group_of, restore_servers, server_key
 
 R = TypeVar("R")
+MOST_TEXTS = 10_000
 
 # What a change leaves in the history: `revision`, `time`, `kind` and `key`, `source`, `event`, `actor`, and the fields
 # of the noun. The event "deleted" says that the record is gone. A server's has no kind and no key, but its two names.
@@ -68,6 +70,21 @@ class Kind(Generic[R]):
         return cast(R, {**fields, **{name: max(fields[name], time) for name in self.birth}})
 
 
+class Texts:
+    """Each text once: the records of a fleet hold mostly the same words, times and commits, and as copies of their own
+    these take as much memory as all else."""
+
+    def __init__(self) -> None:
+        self._texts = dict[str, str]()
+
+    def shared(self, record: Any) -> Any:
+        """The same record, with the texts that others have too."""
+        texts = self._texts
+        if len(texts) > MOST_TEXTS:
+            texts.clear()  # what is still common comes back with the next records
+        return {name: texts.setdefault(it, it) if type(it) is str else it for name, it in record.items()}
+
+
 Kinds = Mapping[str, Kind[Any]]  # by name, in the order in which they stand in the file
 
 
@@ -80,9 +97,8 @@ def restoring(name: str, model: TypeAdapter[R], key_of: Callable[[R], str]) -> C
             try:
                 record = model.validate_python(stored.pop(key))
             except ValidationError as error:
-                problem = error.errors(include_url=False, include_input=False)[0]
-                field = ".".join(str(part) for part in problem["loc"]) or "its top"
-                raise ValueError(f"the {name} {key!r} is wrong at {field}: {problem['msg']}") from None
+                place, message = next(stored_problems(error))
+                raise ValueError(f"the {name} {key!r} is wrong at {place or 'its top'}: {message}") from None
             if key != key_of(record):
                 raise ValueError(f"the {name} {key!r} holds the names of another")
             records[key] = record

@@ -1,16 +1,16 @@
 """Why a server is a problem, in the words that a person reads (API.md, sections 1 and 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from domain.freshness import Moment
 from domain.server import Server
+from domain.words import length_text, plural
 
 Kind = Literal["failed", "out_of_sync", "unknown", "stale"]
 
-_WORST: tuple[Kind, ...] = ("failed", "out_of_sync", "unknown", "stale")
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_WORST: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +51,10 @@ def reasons(server: Server, moment: Moment) -> list[Reason]:
     return found
 
 
-def severity(found: Sequence[Reason]) -> tuple[int, int]:
-    """What sorts the worst server first: by its worst reason, then by how many it has."""
-    return (_WORST.index(found[0].kind), -len(found)) if found else (len(_WORST), 0)
-
-
-def plural(number: int, noun: str) -> str:
-    """A number and its noun: `1 file`, `2 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def length_text(seconds: int) -> str:
-    """A length in the largest unit that divides it: `5 minutes`, `2 hours`."""
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-    return plural(seconds // size, unit)
+def problems(servers: Iterable[Server], moment: Moment) -> list[tuple[Server, Sequence[Reason]]]:
+    """The servers with a problem and why, the worst first: by the worst reason, then by how many there are."""
+    found = [(server, why) for server in servers if (why := reasons(server, moment))]
+    return sorted(found, key=lambda one: (_WORST.index(one[1][0].kind), -len(one[1])))
 
 
 def _expected(server: Server, moment: Moment) -> str:

@@ -1,6 +1,5 @@
 """A request body -> a Report, or Invalid with every problem (API.md, sections 2 and 7)."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
@@ -22,51 +21,20 @@ from pydantic_core import PydanticCustomError
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from domain.checked import bad_fields
 from domain.errors import Invalid
 from domain.history import Source
-from domain.server import (
-    DESCRIPTIVE,
-    FIELDS,
-    MAX_FILE_NAME,
-    MAX_FILES,
-    NAME_PATTERN,
-    Name,
-    Status,
-    Validation,
-    server_key,
-)
-from domain.strict_json import MAX_SHOWN, parse_json
+from domain.server import DESCRIPTIVE, FIELDS, MAX_FILE_NAME, MAX_FILES, Status, Validation, server_key
+from domain.strict_json import MAX_SHOWN, parse_json, whole
+from domain.texts import Message, Name, Text, Url, printable
 from domain.times import NO_EPOCH, WHEN_FORMS, read_when, time_text
 from domain.typos import meant
 
 MAX_REPORTS = 1_000
-MAX_MESSAGE = 4_096
-KEPT_END = 3_072  # of a longer message: what went wrong stands at its end
-MAX_TEXT = 1_024
 MAX_IGNORED = 100
 
 _KNOWN = frozenset((*FIELDS, "observed", "agent"))
-
-
-# Written out, so that every dialect of regular expressions reads it alike: no control character but tab, LF and CR.
-_CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_TEXT_PATTERN = rf"^[^{_CONTROL}]*$"
-_CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}]")
 _AGENT_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
-_URL_PATTERN = r"^(https?://[^\s\x00-\x20\x7f-\x9f]+)?$"
-
-
-def printable(text: str) -> str:
-    """The text with each control character but tab, LF and CR replaced: a coloured log, or a strange file name, is no
-    reason to lose a report."""
-    return _CONTROL_CHARACTERS.sub("\ufffd", text)
-
-
-def cut(message: str) -> str:
-    """A message of at most 4,096 characters, start and end of it: a pipeline never fails for a long log."""
-    if len(message) <= MAX_MESSAGE:
-        return message
-    return message[: MAX_MESSAGE - KEPT_END - 1] + "…" + message[-KEPT_END:]
 
 
 def without_doubles(files: Iterable[str]) -> list[str]:
@@ -81,11 +49,6 @@ def _few_files(files: list[str]) -> list[str]:
     return files
 
 
-def whole(number: Any) -> Any:
-    """A number as it is meant: JSON has one kind of number: 300.0 is 300."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
 def _time(given: object, info: ValidationInfo[dict[str, int]]) -> str:
     seconds = read_when(given, info.context["now"])
     if seconds is None:
@@ -96,9 +59,6 @@ def _time(given: object, info: ValidationInfo[dict[str, int]]) -> str:
     return time_text(int(seconds))
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_TEXT_PATTERN)]
-Message = Annotated[str, AfterValidator(cut), AfterValidator(printable)]
-Url = Annotated[str, Field(max_length=MAX_TEXT, pattern=_URL_PATTERN, description="An http or https address.")]
 FileName = Annotated[str, Field(max_length=MAX_FILE_NAME), AfterValidator(printable)]
 Files = Annotated[
     list[FileName], AfterValidator(_few_files), Field(description="At most 1,000 names; doubles are dropped.")
@@ -221,7 +181,7 @@ def read_reports(source: Literal["pipeline", "cron"], body: bytes, now: int) -> 
         try:
             reports.append(read({name: given for name, given in element.items() if given is not None}, now))
         except ValidationError as error:
-            problems.update({prefix + field: sentence for field, sentence in _sentences(error)})
+            problems.update({prefix + field: sentence for field, sentence in bad_fields(error, _SENTENCES)})
     if problems:
         raise Invalid(_headline(problems), problems)
     if len(ignored) > MAX_IGNORED:
@@ -268,30 +228,8 @@ def _headline(problems: Mapping[str, str]) -> str:
 
 
 _SENTENCES = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "string_too_long": "holds at most {max_length:,} characters",
-    "literal_error": "must be one of {expected}",
-    "list_type": "must be a list of strings",
     "int_type": "must be a whole number of seconds",
     "greater_than_equal": "must be from 1 to 31,536,000 seconds, or 0 to take back what was sent",
     "less_than_equal": "must be from 1 to 31,536,000 seconds, or 0 to take back what was sent",
-}
-_PATTERN_SENTENCES = {
-    NAME_PATTERN: "must be 1 to 253 of A-Z a-z 0-9 . _ : -, the first a letter or digit",
-    _TEXT_PATTERN: "holds a control character; only tabs and line ends are fine",
     _AGENT_PATTERN: "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
-    _URL_PATTERN: "must be an http or https address",
 }
-
-
-def _sentences(error: ValidationError) -> Iterable[tuple[str, str]]:
-    """Each bad field with what is wrong, in our words: an operator reads them, not a Python programmer."""
-    for problem in error.errors(include_url=False, include_input=False):
-        field, *entry = problem["loc"]
-        context = problem.get("ctx", {})
-        if problem["type"] == "string_pattern_mismatch":
-            sentence = _PATTERN_SENTENCES[context["pattern"]]
-        else:
-            sentence = _SENTENCES.get(problem["type"], problem["msg"]).format(**context)
-        yield str(field), f"entry {entry[0]} {sentence}" if entry else sentence

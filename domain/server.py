@@ -1,14 +1,16 @@
 """The server record and its vocabulary (API.md, section 1)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, cast, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.times import epoch
+from domain.checked import stored_problems
+from domain.filters import choices
+from domain.texts import Name, Time
 
 Status = Literal["synced", "out_of_sync", "failed", "unknown"]
 Validation = Literal["passed", "failed", "skipped", "unknown"]
@@ -16,23 +18,12 @@ Validation = Literal["passed", "failed", "skipped", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 STATUS_CODES: Mapping[Status, int] = {status: code for code, status in enumerate(STATUSES)}
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$"
-TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
-NONE = "none"  # how a filter asks for null
 MAX_FILES = 1_000
 MAX_FILE_NAME = 4_096
 MAX_REVISION = 2**53 - 1  # the largest whole number that every reader of JSON holds exactly
 
 
-def _that_was(time: str) -> str:
-    """The time, if there was one such: staleness counts from it. Raises ValueError."""
-    epoch(time)
-    return time
-
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Revision = Annotated[int, Field(ge=0, le=MAX_REVISION)]
-Time = Annotated[str, Field(pattern=TIME_PATTERN), AfterValidator(_that_was)]
 
 
 class Record(TypedDict):
@@ -95,19 +86,6 @@ class Server(Record):
 
 Servers = Mapping[str, Server]  # by key
 
-
-def choices(record: type) -> dict[str, tuple[str, ...]]:
-    """The values of each field of a record that has a fixed list of them, `none` for null."""
-    return {name: words for name, kind in get_type_hints(record).items() if (words := _choices(kind))}
-
-
-def _choices(kind: Any) -> tuple[str, ...]:
-    if get_origin(kind) is Literal:
-        return get_args(kind)
-    words = tuple(word for part in get_args(kind) for word in _choices(part))
-    return (*words, NONE) if words and type(None) in get_args(kind) else words
-
-
 FIELDS: tuple[str, ...] = tuple(Record.__annotations__)
 CHOICES = choices(Record)
 DESCRIPTIVE = ("project_name", "repo_name", "server_type", "environment")
@@ -154,23 +132,24 @@ def new_server(server_group: str, host: str, now: str) -> Server:
 
 
 def restore_servers(stored: dict[str, Any]) -> dict[str, Server]:
-    """Records as they stand in a file, by key, completed with the defaults of the fields they lack.
+    """Records as they stand in a file, by key. Takes them out of `stored` one by one, so that a large fleet is not held
+    twice. Raises ValueError as `restored` does."""
+    return {key: restored(key, stored.pop(key)) for key in list(stored)}
 
-    Takes them out of `stored` one by one, so that a large fleet is not held twice. Raises ValueError with a sentence
-    that names the first record that is none.
+
+def restored(key: str, record: Any) -> Server:
+    """A record as it stands in a file, completed with the defaults of the fields that it lacks.
+
+    Raises ValueError with a sentence that names it where it is none.
     """
-    servers = dict[str, Server]()
-    for key in list(stored):
-        try:
-            server = _STORED.validate_python(completed(stored.pop(key)))
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(str(part) for part in problem["loc"]) or "its top"
-            raise ValueError(f"the record {key!r} is wrong at {field}: {problem['msg']}") from None
-        if key != server_key(server["server_group"], server["host"]):
-            raise ValueError(f"the record {key!r} holds the names of another server")
-        servers[key] = server
-    return servers
+    try:
+        server = _STORED.validate_python(completed(record))
+    except ValidationError as error:
+        place, message = next(stored_problems(error))
+        raise ValueError(f"the record {key!r} is wrong at {place or 'its top'}: {message}") from None
+    if key != server_key(server["server_group"], server["host"]):
+        raise ValueError(f"the record {key!r} holds the names of another server")
+    return server
 
 
 def completed(record: Any) -> Any:

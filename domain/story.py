@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from domain.history import Entry
-from domain.reasons import plural
 from domain.times import epoch, time_text
 from domain.verdict import KINDS, Kind
+from domain.words import plural
 
 HOUR = 3_600
 

@@ -35,6 +35,11 @@ def parse_json(body: bytes, most: float = math.inf) -> Any:
     return value
 
 
+def whole(number: Any) -> Any:
+    """A number as it is meant: JSON has one kind of number: 300.0 is 300."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def _parts(text: bytes) -> int:
     """How many objects, arrays and names a JSON text has at most; made, each takes twenty times the room."""
     return text.count(b"{") + text.count(b"[") + text.count(b":")

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from domain.filters import NONE
 from domain.freshness import Moment, computed
-from domain.server import NONE, Name, Server, Status, Time
+from domain.server import Server, Status
+from domain.texts import Name, Time
 
 WORST: tuple[Status, ...] = ("failed", "out_of_sync", "unknown", "synced")
 

@@ -8,22 +8,12 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from domain.filters import MAX_LIMIT, Parameters, Wanted
 from domain.freshness import Moment
 from domain.history import ENTRY_CHOICES, Entry, Event, Source, entry_key
-from domain.query import (
-    MAX_LIMIT,
-    Wanted,
-    asks,
-    bound,
-    gathered,
-    no_time,
-    refuse,
-    unknown_choices,
-    wanted_words,
-    whole_number,
-)
-from domain.server import STATUS_CODES, Name, Status, Time, Validation, server_key
-from domain.times import epoch, read_length, time_text
+from domain.server import STATUS_CODES, Status, Validation, server_key
+from domain.texts import Name, Time
+from domain.times import epoch, time_text
 
 ENTRY_FILTERS = (
     "server_group", "host", "server_type", "environment", "source", "event", "from_status", "status",
@@ -123,12 +113,10 @@ class Steps:
 
 def read_window(parameters: Iterable[tuple[str, str]], moment: Moment) -> Window:
     """The window of a URL's parameters. Raises Invalid naming every bad one."""
-    given = gathered(parameters)
-    texts, bounds, problems = _read(given, HISTORY_PARAMETERS, moment)
-    limit = whole_number(given["limit"]) if "limit" in given else DEFAULT_LIMIT
-    if limit not in range(1, MAX_LIMIT + 1):
-        problems["limit"] = f"must be from 1 to {MAX_LIMIT:,}"
-    refuse(problems, HISTORY_PARAMETERS)
+    given = Parameters(parameters, HISTORY_PARAMETERS)
+    texts, bounds = given.words(ENTRY_FILTERS, ENTRY_CHOICES), _bounds(given, moment)
+    limit = given.limit() or DEFAULT_LIMIT
+    given.check()
     # An earlier start counts as the moment from which on everything is kept.
     since = max(bounds.get("from", ""), moment.oldest)
     return Window(texts, since, bounds.get("to", FOREVER), limit, "from" in bounds)
@@ -136,18 +124,16 @@ def read_window(parameters: Iterable[tuple[str, str]], moment: Moment) -> Window
 
 def read_steps(parameters: Iterable[tuple[str, str]], moment: Moment) -> Steps:
     """The steps of a URL's parameters. Without `to` they end now, without `from` they begin a day before the end."""
-    given = gathered(parameters)
-    texts, bounds, problems = _read(given, SUMMARY_PARAMETERS, moment)
+    given = Parameters(parameters, SUMMARY_PARAMETERS)
+    texts, bounds = given.words(SERVER_FILTERS, ENTRY_CHOICES), _bounds(given, moment)
     end = epoch(bounds["to"]) if bounds.get("to") else moment.now
     start = epoch(bounds["from"]) if bounds.get("from") else max(end - DAY, 0)
-    step = _step(given["step"]) if asks(given.get("step", [])) else HOUR
-    if not step:
-        problems["step"] = "must be a length such as 60s, 15m, 1h or 1d, or whole seconds from 1"
-    elif start > end:
-        problems.setdefault("from", "is later than to")
-    elif (end - start) // step >= MAX_STEPS:
-        problems["step"] = f"is too short: this window would have more than {MAX_STEPS:,} rows"
-    refuse(problems, SUMMARY_PARAMETERS)
+    step = given.length("step", HOUR)
+    if step and start > end:
+        given.problems.setdefault("from", "is later than to")
+    elif step and (end - start) // step >= MAX_STEPS:
+        given.problems["step"] = f"is too short: this window would have more than {MAX_STEPS:,} rows"
+    given.check()
     times = range(start, end + 1, step)
     # Before the oldest entry that is kept nothing is known: there are no rows, instead of rows of zeros.
     known = times[max(0, -((start - epoch(moment.oldest)) // step)) :]
@@ -244,27 +230,11 @@ def annotation(entry: Entry) -> Annotation:
     }
 
 
-def _read(
-    given: Mapping[str, list[str]], allowed: Sequence[str], moment: Moment
-) -> tuple[dict[str, Wanted], dict[str, str], dict[str, str]]:
-    """The filters and the bounds among the parameters, and what is wrong with any."""
-    problems = {name: "is no parameter here" for name in given if name not in allowed}
-    wanted = {name: words for name in allowed if (words := wanted_words(given.get(name, []))) is not None}
-    texts = {name: words for name, words in wanted.items() if name in ENTRY_FILTERS}
-    bounds = {
-        name: bound(given[name], moment.now, is_lower=name == "from") for name in WINDOW if asks(given.get(name, []))
-    }
-    problems |= unknown_choices(texts, ENTRY_CHOICES)
-    problems |= {name: no_time(given[name]) for name, time in bounds.items() if not time}
+def _bounds(given: Parameters, moment: Moment) -> dict[str, str]:
+    bounds = given.bounds({"from": True, "to": False}, moment.now)
     if "" < bounds.get("to", "") < bounds.get("from", ""):
-        problems["from"] = "is later than to"
-    return texts, bounds, problems
-
-
-def _step(values: Sequence[str]) -> int:
-    """The seconds of a step; 0 where it is none."""
-    length = read_length(values[0]) if len(values) == 1 else None
-    return max(0, whole_number(list(values))) if length is None else length
+        given.problems["from"] = "is later than to"
+    return bounds
 
 
 def _counts(time: int, counts: Mapping[Status, int]) -> StatusCounts:

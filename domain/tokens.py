@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NotRequired, TypeVar, get_args
+from typing import Annotated, Any, Literal, NotRequired, get_args
 
 import orjson
 from pydantic import (
@@ -21,13 +21,12 @@ from pydantic import (
 # pydantic reads the TypedDict of typing itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from domain.errors import Forbidden, Invalid
-from domain.report import whole
-from domain.server import Time
-from domain.strict_json import parse_json
+from domain.checked import checked, read_object, stored_problems
+from domain.errors import Forbidden
+from domain.strict_json import whole
+from domain.texts import Label, Time
 from domain.times import read_length
 
-Shape = TypeVar("Shape")
 Scope = Literal["read", "pipeline", "cron", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -35,9 +34,6 @@ VERSION = "1"
 MAX_GROUPS = 100
 MAX_SECONDS = 9_999 * 86_400
 
-# Printable: neither a control character, nor a line end, nor what turns the direction of the text that follows.
-_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-_LABEL_PATTERN = rf"^[^\s{_UNSEEN}][^{_UNSEEN}]*$"
 _LENGTH_PATTERN = "^[1-9][0-9]{0,3}[smhd]$"
 _GLOB_PATTERN = r"^[A-Za-z0-9*?][A-Za-z0-9._:*?-]{0,252}$"
 
@@ -92,7 +88,7 @@ _Length = Annotated[
 class NewToken(TypedDict):
     """The token that somebody wants; null counts as left out."""
 
-    label: Annotated[str, Field(pattern=_LABEL_PATTERN, max_length=100)]
+    label: Label
     scopes: Scopes
     groups: NotRequired[Annotated[Groups | None, Field(description="Left out: all.")]]
     expires_in: NotRequired[Annotated[_Length | None, Field(description="Seconds or a length. Left out: never.")]]
@@ -112,6 +108,7 @@ _SENTENCES = {
     "groups": f"must be a list of 1 to {MAX_GROUPS} group names or globs such as rsyslog-*; left out, all are meant",
     "expires_in": "must be whole seconds or a length such as 12h or 90d, at most 9999d",
 }
+_SENTENCES["extra_forbidden"] = f"is no field here; there are {', '.join(_SENTENCES)}"
 _NEW: TypeAdapter[NewToken] = TypeAdapter(NewToken)
 _NARROWING: TypeAdapter[Narrowing] = TypeAdapter(Narrowing)
 _STORED: TypeAdapter[dict[str, Token]] = TypeAdapter(dict[str, Token])
@@ -188,8 +185,8 @@ def read_keyring(content: bytes) -> Keyring:
     try:
         tokens = _STORED.validate_python(members.get("tokens"))
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, problem['loc'])) or 'tokens'}: {problem['msg']}") from None
+        place, message = next(stored_problems(error))
+        raise ValueError(f"{place or 'tokens'}: {message}") from None
     if wrong := [id_ for id_, token in tokens.items() if token["id"] != id_]:
         raise ValueError(f"the token {wrong[0]!r} holds the id of another")
     return Keyring(tokens, members["key"])
@@ -197,17 +194,17 @@ def read_keyring(content: bytes) -> Keyring:
 
 def read_new_token(body: bytes) -> NewToken:
     """The token that a JSON body wants. Raises Invalid naming every bad field."""
-    return new_token(_object(body))
+    return new_token(read_object(body))
 
 
 def new_token(given: Mapping[str, Any]) -> NewToken:
     """The token that is wanted. Raises Invalid naming every bad field."""
-    return _checked(_NEW, given)
+    return checked(_NEW, given, _SENTENCES)
 
 
 def read_narrowing(body: bytes) -> Narrowing:
     """What a JSON body wants a short-lived token to be limited to; nothing for none. Raises Invalid."""
-    return _checked(_NARROWING, _object(body) if body else {})
+    return checked(_NARROWING, read_object(body) if body else {}, _SENTENCES)
 
 
 def token_row(token: Token) -> TokenRow:
@@ -222,27 +219,6 @@ def token_row(token: Token) -> TokenRow:
         "last_used": token["last_used"],
         "created_by": token["created_by"],
     }
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    value = parse_json(body)
-    if not isinstance(value, dict):
-        raise Invalid("The body must be one JSON object.")
-    return value
-
-
-def _checked(adapter: TypeAdapter[Shape], given: Mapping[str, Any]) -> Shape:
-    try:
-        return adapter.validate_python(given)
-    except ValidationError as error:
-        problems = dict(map(_problem, error.errors(include_url=False, include_input=False)))
-    raise Invalid("; ".join(f"{name[:80]} {sentence}" for name, sentence in problems.items()) + ".", problems)
-
-
-def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
-    name = str(problem["loc"][0])
-    special = {"missing": "is required", "extra_forbidden": f"is no field here; there are {', '.join(_SENTENCES)}"}
-    return name, special.get(problem["type"]) or _SENTENCES[name]
 
 
 @lru_cache(maxsize=1_024)

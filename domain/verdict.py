@@ -5,13 +5,14 @@ Whatever shows a server takes its look from here, so no two places disagree. Gre
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from domain.freshness import Moment
 from domain.reasons import reasons
 from domain.server import Server, Status
+from domain.summary import Group, group_rows
 from domain.times import time_text
 
 Kind = Literal["failed", "out_of_sync", "unknown", "stale", "never_checked", "well"]
@@ -33,6 +34,13 @@ class Verdict:
     kind: Kind
     words: str
     also: Sequence[str] = ()
+
+
+class GroupLook(Group):
+    """What a group looks like: its counts, and the worst verdict in it."""
+
+    kind: Kind
+    never_checked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,17 @@ def verdicts_by_group(servers: Iterable[Server], moment: Moment) -> dict[str, Co
     for server in servers:
         counts.setdefault(server["server_group"], Counter())[verdict(server, moment).kind] += 1
     return counts
+
+
+def groups_worst_first(servers: Collection[Server], moment: Moment) -> list[GroupLook]:
+    """The groups, the worst first: by the worst verdict, then by how many have a problem."""
+    verdicts = verdicts_by_group(servers, moment)
+    looks: list[GroupLook] = [
+        {**row, "kind": kind, "never_checked": counts["never_checked"]}
+        for row in group_rows(servers, moment)
+        if (counts := verdicts[row["server_group"]]) and (kind := worst_kind(counts))
+    ]
+    return sorted(looks, key=lambda look: (KINDS.index(look["kind"]), -look["problem"], look["server_group"]))
 
 
 def worst_kind(counts: Counter[Kind]) -> Kind | None:

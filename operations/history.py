@@ -4,12 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from domain.filters import MAX_LIMIT
+from domain.freshness import Moment
 from domain.history import Entry, attributed
 from domain.kinds import SERVER
-from domain.server import server_key
-from domain.timeline import StatusCounts, Steps, Window, is_annotation, status_counts
+from domain.server import Server, server_key
+from domain.story import Run, Step, runs, steps
+from domain.timeline import DAY, FOREVER, HOUR, StatusCounts, Steps, Window, is_annotation, status_counts
+from domain.times import time_text
+from domain.verdict import lasting
 from operations.servers import unknown
 from storage import Span, Store
+
+STORY_DAYS = 7
+MAX_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,17 @@ class HistoryReading:
     in_force: list[Entry]
     entries: list[Entry]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStory:
+    """One server as a person reads it: its record, None where it was deleted; how it looked in the hours of its last
+    days; and its newest changes, all that are kept or not."""
+
+    server: Server | None
+    runs: list[Run]
+    steps: list[Step]
+    is_whole: bool
 
 
 def history(store: Store, window: Window) -> HistoryReading:
@@ -48,6 +67,20 @@ def history_summary(store: Store, steps: Steps) -> list[StatusCounts]:
 def events(store: Store, window: Window) -> HistoryReading:
     """The entries of a window that are worth a mark on a graph."""
     return HistoryReading([], *_newest(store, window, window.is_about if window.is_about_some else None, is_annotation))
+
+
+def server_story(store: Store, moment: Moment, server_group: str, host: str) -> ServerStory:
+    """The story of one server. Raises NotFound where there never was such a server."""
+    start = max((moment.now // HOUR + 1) * HOUR - STORY_DAYS * DAY, 0)
+    strip = Window({}, max(time_text(start), moment.oldest), FOREVER, MAX_LIMIT, has_start=True)
+    told = server_history(store, strip, server_group, host)
+    entries = server_history(store, Window({}, moment.oldest, FOREVER, MAX_STEPS + 1), server_group, host).entries
+    server = store.get(SERVER, server_key(server_group, host))
+    held = lasting(server, moment) if server else ()
+    is_whole = len(entries) <= MAX_STEPS
+    return ServerStory(
+        server, runs([*told.in_force, *told.entries], start, STORY_DAYS * 24, held), steps(entries, is_whole), is_whole
+    )
 
 
 def _read(store: Store, window: Window, about: Callable[[str], bool] | None) -> HistoryReading:

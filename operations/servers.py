@@ -1,6 +1,6 @@
 """What a caller may ask about servers, and report of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain import rules
@@ -13,7 +13,7 @@ from domain.report import Report
 from domain.server import Server, Servers, server_key
 from domain.summary import Summary, summarize
 from domain.times import time_text
-from storage import Changes, Decision, Store
+from storage import Changes, Decision, Store, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,21 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a query found: the page of servers that it asked for, and how many it selects in all.
+    """What a query found: the page of servers that it asked for, by group, and how many it selects in all.
 
-    Without filter and page, `servers` is the store's own mapping: the same object as long as nothing changes.
+    Of a group that is wanted whole they are the store's own part: the same object as long as nothing in it changes.
     """
 
-    servers: Servers
+    parts: Mapping[str, Servers]
     total: int
+    _table: Table[Server]
+
+    @property
+    def servers(self) -> Servers:
+        """The servers by key; of the whole fleet the store's own, too."""
+        if self.parts is self._table.parts:
+            return self._table.records
+        return {key: server for part in self.parts.values() for key, server in part.items()}
 
 
 def take_reports(store: Store, moment: Moment, reports: Sequence[Report], actor: str = "") -> Reported:
@@ -61,19 +69,17 @@ def take_reports(store: Store, moment: Moment, reports: Sequence[Report], actor:
 def find(store: Store, moment: Moment, query: Query, server_group: str | None = None) -> Found:
     """The servers that the query wants, of one group if named. Raises NotFound where no server has that group."""
     table = store.snapshot().table(SERVER)
+    parts: Mapping[str, Servers] = table.parts
     if server_group is not None:
-        servers = table.parts.get(server_group)
-        if not servers:
+        if server_group not in parts:
             raise NotFound(f"No server group {server_group[:253]!r} is known; GET /status lists all.")
-    elif "server_group" in query.texts:
-        servers = table.of(query.texts["server_group"])
-    elif query.rights.groups:
-        servers = table.of(filter(query.rights.may_in, table.parts))
-    else:
-        servers = table.records
-    if not query.selects_all:
-        servers = {key: server for key, server in servers.items() if query.matches(server, moment)}
-    return Found(query.page(servers) if query.is_paged else servers, len(servers))
+        parts = {server_group: parts[server_group]}
+    if query.limits_groups:
+        parts = {name: part for name, part in parts.items() if query.wants_group(name)}
+    if not query.wants_whole_groups:
+        parts = {name: query.selected(part, moment) for name, part in parts.items()}
+    total = sum(map(len, parts.values()))
+    return Found(query.page(parts) if query.is_paged else parts, total, table)
 
 
 def show(store: Store, server_group: str, host: str) -> Server:

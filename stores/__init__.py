@@ -12,12 +12,13 @@ from pydantic import SecretStr
 from domain.document import Upgrade
 from storage import Site, Store, TokenStore
 from stores.dump import write_dump
+from stores.json_file.command import compact_store, verify_store
 from stores.json_file.site import file_site
 from stores.json_file.store import JsonFileStore
 from stores.json_file.tokens import TokenFile
 from stores.retention import MarkFile, Retention
 
-__all__ = ["open_store", "open_tokens", "site_of", "write_dump"]
+__all__ = ["compact_store", "open_store", "open_tokens", "site_of", "verify_store", "write_dump"]
 
 
 def open_store(

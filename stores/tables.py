@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.freshness import is_far
-from domain.kinds import Event, Kind, Kinds, Ref, ref_of
-from storage import Changes, Snapshot, Table
+from domain.kinds import Event, Kind, Kinds, Ref, Texts, ref_of
+from storage import Changes, Part, Snapshot, Table
 from stores.batch import Batch, decide_batch
 from stores.queue import Answer, Change
 
@@ -23,6 +23,7 @@ class Tables:
         self.named = {name for name, of_kind in (records or {}).items() if of_kind}  # the kinds that there ever were
         self._churned = 0  # how many of the last revisions changed only what churns
         self._lock = threading.Lock()  # never held while a disk is waited for
+        self._texts = Texts()
         self._rows = {name: _Rows(kind) for name, kind in kinds.items()}
         self._snapshot: Snapshot | None = None
         self._put(records or {})
@@ -55,7 +56,7 @@ class Tables:
     def apply(self, batch: Batch) -> None:
         """Take over a commit."""
         with self._lock:
-            self._put(batch.records)
+            self._put(self._shared(batch.records))
             self.pending += batch.events
             self.note(batch.events)
             self.named |= batch.kinds()
@@ -81,6 +82,13 @@ class Tables:
         for name, changed in records.items():
             self.latest = max(self.latest, self._rows[name].put(changed))
 
+    def _shared(self, records: Changes) -> Changes:
+        shared = self._texts.shared
+        return {
+            name: {key: record and shared(record) for key, record in changed.items()}
+            for name, changed in records.items()
+        }
+
     def ahead(self, now: str) -> list[Ref]:
         """The records with a time later than now."""
         return [Ref(name, key) for name, rows in self._rows.items() for key in rows.ahead(now)]
@@ -104,7 +112,7 @@ class _Rows:
     def __init__(self, kind: Kind[Any]) -> None:
         self.gone = dict[str, str]()  # when those were deleted that were lately
         self._kind = kind
-        self._parts = dict[str, dict[str, Any]]()
+        self._parts = dict[str, Part[Any]]()
         self._own = set[str]()  # the parts that no table shows
         self._unsorted = set[str]()
         self._table: Table[Any] | None = None
@@ -116,7 +124,7 @@ class _Rows:
     def shown(self) -> Table[Any]:
         if self._table is None:
             for name in self._unsorted & self._parts.keys():
-                self._parts[name] = dict(sorted(self._parts[name].items()))
+                self._parts[name] = Part(sorted(self._parts[name].items()))
             if self._unsorted:  # one of them may be a new part
                 self._parts = dict(sorted(self._parts.items()))
             self._own, self._unsorted = set(), set()
@@ -131,7 +139,7 @@ class _Rows:
         for key, record in records.items():
             name = part_of(key)
             if name not in self._own:
-                self._parts[name] = dict(self._parts.get(name, {}))
+                self._parts[name] = Part(self._parts.get(name, {}))
                 self._own.add(name)
             part = self._parts[name]
             if record is not None:

@@ -8,9 +8,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import fresh_schema, postgres_server
 from tests.process.service import ROOT
+
+# How many inputs a property is tried with: each run draws others. No run asserts how long one takes.
+settings.register_profile("short", max_examples=20, deadline=None)
+settings.register_profile("deep", max_examples=1_000, deadline=None)
+settings.load_profile("short")
+# What takes long begins first, so that no core idles in the end.
+LONG = ["simulation", "random", "schema", "same_answers", "pythons", "integration_examples", "agent_examples"]
+LONG += ["board", "filters", "deploy_broken", "submodules_gone", "crashes", "short", "transfer", "deploy_ref"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In this order pytest-xdist hands out files."""
+    turns = {f"test_{name}": turn for turn, name in enumerate(LONG)}
+    items.sort(key=lambda item: turns.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="module", autouse=True)

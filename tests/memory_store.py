@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from domain.kinds import SERVER, Event, Kind, Ref, ref_of
-from storage import EVERYTHING, Changes, Commit, Decide, R, Snapshot, Span, Table
+from storage import EVERYTHING, Changes, Commit, Decide, Part, R, Snapshot, Span, Table
 from tests.stores.kinds import KINDS
 
 
@@ -81,10 +81,10 @@ class MemoryStore:
 
 def table_of(kind: Kind[R], records: dict[str, R | None]) -> Table[R]:
     """The table that holds these records; None for one that is gone."""
-    parts = dict[str, dict[str, R]]()
+    parts = dict[str, Part[R]]()
     present = {key: record for key, record in records.items() if record is not None}
     for key in sorted(present, key=kind.order):
-        parts.setdefault(kind.part(key), {})[key] = present[key]
+        parts.setdefault(kind.part(key), Part())[key] = present[key]
     return Table(parts)
 
 

@@ -30,8 +30,11 @@ ALLOWED = {
 PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertools", "json", "math", "re", "typing"} | {
     "orjson", "pydantic", "pydantic_core", "typing_extensions",
 }  # fmt: skip
+GROUND = {"checked", "errors", "filters", "strict_json", "texts", "times", "words"}
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
+TYPES_FOR_WEB = {"storage.Part", "storage.Records", "storage.Store"}
 OPENING = {"open_store", "open_tokens", "site_of"}
+COMMANDS = {"compact_store", "verify_store", "write_dump"}
 WIRING = {"Settings", "open_store", "open_tokens", "create_app", "JsonFileStore", "TokenFile", "from_environment"}
 
 
@@ -93,7 +96,7 @@ def test_a_store_is_opened_by_its_package_and_an_implementation_is_named_by_none
     """Only app.py opens one; all else knows storage.py, the contract."""
     named = {name for name in paths(tree(path)) if name.split(".")[0] == "stores"}
     if ring(path) != "stores":
-        assert named <= ({f"stores.{name}" for name in {*OPENING, "write_dump"}} if path.name == "app.py" else set())
+        assert named <= ({f"stores.{name}" for name in {*OPENING, *COMMANDS}} if path.name == "app.py" else set())
 
 
 def test_what_web_shows_to_programs_and_to_people_know_the_plumbing_and_not_each_other() -> None:
@@ -101,6 +104,19 @@ def test_what_web_shows_to_programs_and_to_people_know_the_plumbing_and_not_each
         files = list((ROOT / "web" / room).glob("*.py"))
         assert files
         assert not [(path.name, name) for path in files for name in paths(tree(path)) if name.startswith(others)]
+
+
+def test_web_asks_operations_and_hands_the_store_on_only() -> None:
+    files = [ROOT / "legacy.py", *(ROOT / "web").rglob("*.py")]
+    assert len(files) > 20
+    for path in files:
+        asked = [node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute) and is_store(node.value)]
+        assert not asked, (path.name, asked)
+        assert {name for name in paths(tree(path)) if name.startswith("storage")} <= TYPES_FOR_WEB, path.name
+
+
+def is_store(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).split(".")[-1].strip("_") == "store"
 
 
 @pytest.mark.parametrize("name", ["agent", "domain", "operations", "stores", "web", "web/api", "web/base", "web/pages"])
@@ -164,6 +180,12 @@ def test_the_domain_is_pure(path: Path) -> None:
     assert imported(module) <= PURE_IMPORTS | {"domain"}
     assert not set(called(module)) & IMPURE_CALLS
     assert "environ" not in path.read_text("utf-8").replace("environment", "")
+
+
+def test_what_every_noun_shares_knows_no_noun() -> None:
+    for name in GROUND:
+        ours = {path.split(".")[1] for path in paths(tree(ROOT / f"domain/{name}.py")) if path.startswith("domain.")}
+        assert ours <= GROUND, (name, ours - GROUND)
 
 
 @FILES

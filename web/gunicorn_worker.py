@@ -37,7 +37,7 @@ SECONDS_TO_CLOSE = 2  # for a client to read our last words
 MAX_COLLECTED = 65_536  # bytes of a head, and of a body; the like are read by the patient threads
 PATIENT_THREADS = 32
 
-BACK, LONG = object(), object()  # where a connection goes whose request is not here
+BACK, LONG = object(), object()  # where a connection goes whose request has not come whole
 
 SERVER = "gitops-status"
 HEAD_END = b"\r\n\r\n"
@@ -125,7 +125,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle(self, conn: TConn) -> Any:
         """Answer the request if it is here; else say where the connection goes. Runs in a thread, and never waits."""
-        return self._whither(conn) or self._answer(conn)
+        return self._where_next(conn) or self._answer(conn)
 
     def finish_request(self, conn: TConn, done: "Future[Any]") -> None:
         """Wait for the rest of a request, or for the next one, or close.
@@ -195,7 +195,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except errors.ParseException:
             return False
 
-    def _whither(self, conn: TConn) -> object | None:
+    def _where_next(self, conn: TConn) -> object | None:
         """BACK to the poller, LONG for the patient threads, or None where the whole request is here.
 
         Whether it is HTTP is for gunicorn's parser to say: this only looks where the request ends, as the parser does.
@@ -206,13 +206,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
         received = conn.parser.unreader.take_buffered()
         try:
-            more = conn.sock.recv(MAX_COLLECTED, socket.MSG_DONTWAIT)
-            has_ended = not more
+            chunk = conn.sock.recv(MAX_COLLECTED, socket.MSG_DONTWAIT)
+            has_ended = not chunk
         except BlockingIOError:
-            more, has_ended = b"", False
+            chunk, has_ended = b"", False
         except OSError:
-            more, has_ended = b"", True
-        received += more
+            chunk, has_ended = b"", True
+        received += chunk
         conn.parser.unreader.unread(received)
         if has_ended:
             return None

@@ -22,11 +22,11 @@ Checksums = Dict[str, Optional[str]]
 
 
 class Plan(NamedTuple):
-    """What must be made, in order, and the checksums that say so: of the last updates and of now."""
+    """What must be made, in order, and the checksums that say so: of the last updates and the current ones."""
 
     goals: List[str]
     last: Optional[Checksums]  # None before the first update that succeeded
-    now: Checksums
+    current: Checksums
     is_to_save: bool  # whether the file says the last ones in an old way
 
 
@@ -50,7 +50,7 @@ def parts(target: Target) -> Dict[str, Part]:
     return dict({"compose": Part([compose], FULL), "env": Part([env], FULL), "watch": Part(watch, FULL)}, **services)
 
 
-def take(target: Target) -> Checksums:
+def compute(target: Target) -> Checksums:
     """The checksums of what is there now."""
     names = tracked(Repository(target), target.submodules)
     every = parts(target)
@@ -85,8 +85,8 @@ def load(target: Target) -> Optional[Checksums]:
 
 def save(target: Target, saved: Checksums) -> None:
     """Keep checksums for the next run; those of services that left the config are dropped."""
-    known = {key: saved[key] for key in parts(target) if key in saved}
-    write_json(path_of(target), dict(known, **{VERSIONED: VERSION}))
+    of_parts = {key: saved[key] for key in parts(target) if key in saved}
+    write_json(path_of(target), dict(of_parts, **{VERSIONED: VERSION}))
 
 
 def plan(target: Target, undone: Sequence[str], good: str, coming: Sequence[str] = ()) -> Plan:
@@ -94,20 +94,20 @@ def plan(target: Target, undone: Sequence[str], good: str, coming: Sequence[str]
 
     `good` is the last commit after which all was well.
     """
-    saved, now = load(target), take(target)
+    saved, current = load(target), compute(target)
     if saved is None:
-        return Plan([FULL], None, now, is_to_save=False)
-    last = saved if saved.pop(VERSIONED, None) else _translated(target, saved, good, now)
-    wanted = [
+        return Plan([FULL], None, current, is_to_save=False)
+    last = saved if saved.pop(VERSIONED, None) else _translated(target, saved, good, current)
+    goals = [
         part.goal
         for key, part in parts(target).items()
-        if part.goal in undone or now[key] != last.get(key) or any(map(part.has, coming))
+        if part.goal in undone or current[key] != last.get(key) or any(map(part.has, coming))
     ]
-    is_to_save = last is not saved or not last.keys() <= now.keys()  # services that left the config
-    return Plan([FULL] if FULL in wanted else wanted, last, now, is_to_save)
+    is_to_save = last is not saved or not last.keys() <= current.keys()  # services that left the config
+    return Plan([FULL] if FULL in goals else goals, last, current, is_to_save)
 
 
-def _translated(target: Target, saved: Checksums, good: str, now: Checksums) -> Checksums:
+def _translated(target: Target, saved: Checksums, good: str, current: Checksums) -> Checksums:
     """Checksums of an earlier version, for which all that was in a folder counted, also what git does not track.
 
     They say nothing of what git tracks. But what is as in the last good commit was made, or it would not be good.
@@ -118,13 +118,13 @@ def _translated(target: Target, saved: Checksums, good: str, now: Checksums) -> 
         for key, part in parts(target).items()
         if (key == "watch" or (part.goal != FULL and key in saved)) and repository.is_as_in(good, part.paths)
     ]
-    return dict(saved, **{key: now[key] for key in made})
+    return dict(saved, **{key: current[key] for key in made})
 
 
-def after(goal: str, target: Target, last: Optional[Checksums], now: Checksums) -> Checksums:
+def after(goal: str, target: Target, last: Optional[Checksums], current: Checksums) -> Checksums:
     """The checksums to save when a goal was made with success."""
     covered = [key for key, part in parts(target).items() if goal in (FULL, part.goal)]
-    return dict(last or {}, **{key: now[key] for key in covered})
+    return dict(last or {}, **{key: current[key] for key in covered})
 
 
 def unwatched(target: Target, names: Sequence[str]) -> List[str]:
@@ -167,9 +167,9 @@ def checksum(root: str, path: str, tracked: Mapping[str, str]) -> Optional[str]:
     their target. Nothing but files is opened: a pipe would never end.
     """
     try:
-        place, mode = _look(root, path)
+        real, mode = _look(root, path)
         if not stat.S_ISDIR(mode):
-            return (_content(place) if stat.S_ISREG(mode) else hashlib.sha256(_other(place, mode)).digest()).hex()
+            return (_content(real) if stat.S_ISREG(mode) else hashlib.sha256(_other(real, mode)).digest()).hex()
         digest = hashlib.sha256()
         for name in sorted((name for name in tracked if is_in(name, path)), key=os.fsencode):
             inside = os.fsencode(name[len(path) + 1 :])
@@ -186,19 +186,19 @@ def checksum(root: str, path: str, tracked: Mapping[str, str]) -> Optional[str]:
 
 def _look(root: str, path: str) -> Tuple[bytes, int]:
     """What stands at a path, and its mode: the first link on the way, as that could leave the clone."""
-    place = os.fsencode(root)
+    real = os.fsencode(root)
     for part in path.split("/"):
-        place = os.path.join(place, os.fsencode(part))
-        mode = os.lstat(place).st_mode
+        real = os.path.join(real, os.fsencode(part))
+        mode = os.lstat(real).st_mode
         if stat.S_ISLNK(mode):
             break
-    return place, mode
+    return real, mode
 
 
-def _entry(place: bytes, mode: int) -> bytes:
+def _entry(real: bytes, mode: int) -> bytes:
     if stat.S_ISREG(mode):
-        return (b"x" if mode & stat.S_IXUSR else b"f") + _content(place)
-    return _other(place, mode)
+        return (b"x" if mode & stat.S_IXUSR else b"f") + _content(real)
+    return _other(real, mode)
 
 
 def _content(path: bytes) -> bytes:

@@ -53,7 +53,7 @@ class Commit:
         found = set()
         for some in portions(paths):
             command = ("check-attr", "--cached", "-z", "eol", "filter", "ident", "working-tree-encoding", "--", *some)
-            fields = self._repository.git(*command, more=self._index(scratch)).split(b"\0")
+            fields = self._repository.git(*command, env=self._index(scratch)).split(b"\0")
             for path, name, value in zip(fields[::3], fields[1::3], fields[2::3]):
                 if value not in (b"unspecified", b"unset") and (name, value) not in PLAIN:
                     found.add(os.fsdecode(path))
@@ -80,8 +80,8 @@ class Commit:
         make_folder(folder)
         prefix = self._prefix()
         for some in portions([prefix + path for path in paths]):
-            more = dict(self._index(scratch), GIT_WORK_TREE=folder)
-            self._repository.git("checkout-index", "--force", "--", *some, seconds=self._repository.seconds, more=more)
+            env = dict(self._index(scratch), GIT_WORK_TREE=folder)
+            self._repository.git("checkout-index", "--force", "--", *some, seconds=self._repository.seconds, env=env)
         return {path: os.path.join(folder, prefix, path) for path in paths}
 
     def export(self, scratch: str) -> str:
@@ -93,7 +93,7 @@ class Commit:
         make_folder(folder)
         self._repository.git(
             "read-tree", "--reset", "-u", "--no-sparse-checkout", self.name,
-            more={"GIT_INDEX_FILE": os.path.join(scratch, "index"), "GIT_WORK_TREE": folder},
+            env={"GIT_INDEX_FILE": os.path.join(scratch, "index"), "GIT_WORK_TREE": folder},
         )  # fmt: skip
         return os.path.join(folder, self._prefix())
 
@@ -117,7 +117,7 @@ class Commit:
         index = {"GIT_INDEX_FILE": os.path.join(scratch, f"{self.name}.index")}
         if not os.path.exists(index["GIT_INDEX_FILE"]):
             make_folder(scratch)
-            self._repository.git("read-tree", "--no-sparse-checkout", self.name, more=index)
+            self._repository.git("read-tree", "--no-sparse-checkout", self.name, env=index)
         return index
 
     def _prefix(self) -> str:

@@ -28,7 +28,7 @@ class Owner(NamedTuple):
     group: Optional[int]
 
 
-class Wanted(NamedTuple):
+class FileSpec(NamedTuple):
     """What should stand at a path. What is None is not looked at."""
 
     path: str
@@ -45,26 +45,26 @@ def id_of(content: bytes, like: str) -> str:
     return hashlib.new(ALGORITHMS[len(like)], b"blob %d\0%s" % (len(content), content)).hexdigest()
 
 
-def differences(wanted: Wanted) -> List[str]:
+def differences(spec: FileSpec) -> List[str]:
     """In which ways a path is not what it should be, in words. Raises OSError where it cannot be read."""
     try:
-        if wanted.below and _is_behind_link(os.path.dirname(wanted.path), wanted.below):
+        if spec.below and _is_behind_link(os.path.dirname(spec.path), spec.below):
             return ["is behind a symbolic link"]
-        about = os.lstat(wanted.path)
-        kind, expected = stat.S_IFMT(about.st_mode), stat.S_IFLNK if wanted.is_link else stat.S_IFREG
+        about = os.lstat(spec.path)
+        kind, expected = stat.S_IFMT(about.st_mode), stat.S_IFLNK if spec.is_link else stat.S_IFREG
         if kind != expected:
             return ["is {}, not {}".format(KINDS.get(kind, "a device"), KINDS[expected])]
-        found = id_of(_link(wanted.path), wanted.id) if wanted.is_link else file_id(wanted.path, wanted.id)
+        found = id_of(_link(spec.path), spec.id) if spec.is_link else file_id(spec.path, spec.id)
     except (FileNotFoundError, NotADirectoryError):  # gone meanwhile, or below a file
         return [MISSING]
-    return [DIFFERS] * (found != wanted.id) + list(_other_differences(wanted, about))
+    return [DIFFERS] * (found != spec.id) + list(_other_differences(spec, about))
 
 
-def content(wanted: Wanted, most: int) -> bytes:
+def content(spec: FileSpec, most: int) -> bytes:
     """What stands there, with one byte more than the most where it is longer. Raises OSError."""
-    if wanted.is_link:
-        return _link(wanted.path)
-    return start_of(wanted.path, most)
+    if spec.is_link:
+        return _link(spec.path)
+    return start_of(spec.path, most)
 
 
 def start_of(path: str, most: int) -> bytes:
@@ -90,7 +90,7 @@ def beside(folder: str, expected: Container[str]) -> Iterator[str]:
                 yield entry.path
 
 
-def place(path: str) -> str:
+def real_path(path: str) -> str:
     """A path with no link in its folders, by which one file has one name."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
@@ -118,17 +118,17 @@ def file_id(path: str, like: str) -> str:
     return made.hexdigest()
 
 
-def _other_differences(wanted: Wanted, about: os.stat_result) -> Iterator[str]:
+def _other_differences(spec: FileSpec, about: os.stat_result) -> Iterator[str]:
     is_executable = bool(about.st_mode & stat.S_IXUSR)
-    if wanted.is_executable not in (None, is_executable):
+    if spec.is_executable not in (None, is_executable):
         yield "is executable" if is_executable else "is not executable"
-    if wanted.owner:
-        user, group = wanted.owner
+    if spec.owner:
+        user, group = spec.owner
         if user not in (None, about.st_uid) or group not in (None, about.st_gid):
             yield f"owner is {_owner(about.st_uid, about.st_gid)}, not {_owner(user, group)}"
     mode = stat.S_IMODE(about.st_mode)
-    if not wanted.is_link and wanted.mode not in (None, mode):
-        yield f"mode is {mode:04o}, not {wanted.mode:04o}"
+    if not spec.is_link and spec.mode not in (None, mode):
+        yield f"mode is {mode:04o}, not {spec.mode:04o}"
 
 
 def owner(text: str) -> Owner:

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 from agent.clone.commit import LINK, SUBMODULE, Commit, Entry
-from agent.clone.deployed import Wanted, file_id, id_of, owner, start_of
+from agent.clone.deployed import FileSpec, file_id, id_of, owner, start_of
 from agent.clone.diffs import LARGEST
-from agent.clone.globs import fitting, place
+from agent.clone.globs import destination, fitting
 from agent.config import File, Target
 from agent.errors import AgentError
 from agent.masks import masked
@@ -17,7 +17,7 @@ from agent.programs import run
 class Expected(NamedTuple):
     """A file that should be there, and how to learn what it should hold."""
 
-    wanted: Wanted
+    spec: FileSpec
     content: Callable[[], bytes]
 
 
@@ -82,15 +82,15 @@ class Expectations:
             if entry.mode == SUBMODULE:
                 self._take_submodule(path, commit, entry)
                 continue
-            wanted = Wanted(
+            spec = FileSpec(
                 os.path.join(self._target.deployment_repo, path),
                 entry.id,
                 is_link=entry.mode == LINK,
                 is_executable=entry.mode == "100755" if keeps_modes and entry.mode != LINK else None,
                 below=self._target.deployment_repo,
             )
-            content = commit.content if wanted.is_link else partial(_checked_out, commit, self._scratch)
-            self.files[path] = Expected(wanted, partial(content, entry))
+            content = commit.content if spec.is_link else partial(_checked_out, commit, self._scratch)
+            self.files[path] = Expected(spec, partial(content, entry))
 
     def _take_submodule(self, path: str, commit: Commit, entry: Entry) -> None:
         if not self._target.submodules:
@@ -119,12 +119,12 @@ class Expectations:
         made = self._commit.checked_out([path for path in files if path in converted], self._scratch)
         for path in paths:
             entry = self._entries[path]
-            wanted = Wanted(place(rule.source, rule.target, path), entry.id, is_link=entry.mode == LINK)
+            spec = FileSpec(destination(rule.source, rule.target, path), entry.id, is_link=entry.mode == LINK)
             content = partial(self._commit.content, entry)
             if path in made:
-                wanted = wanted._replace(id=file_id(made[path], entry.id))
+                spec = spec._replace(id=file_id(made[path], entry.id))
                 content = partial(start_of, made[path], LARGEST)
-            yield wanted.path, Expected(_ruled(rule, wanted), content)
+            yield spec.path, Expected(_ruled(rule, spec), content)
 
     def _of_template(self, rule: File) -> Iterator[Tuple[str, Expected]]:
         self._export = self._export or self._commit.export(self._scratch)
@@ -137,17 +137,17 @@ class Expectations:
         if done.has_failed:
             ending = done._replace(output=b"").ending  # the half of a file says nothing, and may hold any secret
             raise AgentError(f"The command for {rule.target} {masked(ending)}")
-        wanted = _ruled(rule, Wanted(rule.target, id_of(done.output, self._commit.name)))
-        yield rule.target, Expected(wanted, lambda: done.output)
+        spec = _ruled(rule, FileSpec(rule.target, id_of(done.output, self._commit.name)))
+        yield rule.target, Expected(spec, lambda: done.output)
 
 
 def _checked_out(commit: Commit, scratch: str, entry: Entry) -> bytes:
     return start_of(commit.checked_out([entry.path], scratch)[entry.path], LARGEST)
 
 
-def _ruled(rule: File, wanted: Wanted) -> Wanted:
+def _ruled(rule: File, spec: FileSpec) -> FileSpec:
     try:
         owned = owner(rule.owner) if rule.owner else None
     except KeyError:
         raise AgentError(f"This machine knows no owner {rule.owner}, as {rule.target} should have.") from None
-    return wanted._replace(owner=owned, mode=int(rule.mode, 8) if rule.mode else None)
+    return spec._replace(owner=owned, mode=int(rule.mode, 8) if rule.mode else None)

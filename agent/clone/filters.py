@@ -11,13 +11,13 @@ from agent.programs import portions
 from agent.text import listed
 
 
-def filters(repository: Repository, more: Optional[Dict[str, str]] = None) -> Dict[str, str]:
+def filters(repository: Repository, env: Optional[Dict[str, str]] = None) -> Dict[str, str]:
     """The filter that each file of the index asks for, by path."""
-    lines = repository.git("ls-files", "-s", "-z", "--", ":(exclude,attr:!filter)", more=more).split(b"\0")[:-1]
+    lines = repository.git("ls-files", "-s", "-z", "--", ":(exclude,attr:!filter)", env=env).split(b"\0")[:-1]
     names = [os.fsdecode(line.split(b"\t", 1)[1]) for line in lines if line.startswith(b"100")]
     found: Dict[str, str] = {}
     for some in portions(names):
-        fields = repository.git("check-attr", "-z", "filter", "--", *some, more=more).split(b"\0")
+        fields = repository.git("check-attr", "-z", "filter", "--", *some, env=env).split(b"\0")
         found.update(zip(map(os.fsdecode, fields[::3]), map(os.fsdecode, fields[2::3])))
     return {path: name for path, name in found.items() if name not in ("set", "unset")}
 

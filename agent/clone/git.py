@@ -58,24 +58,24 @@ class Repository:
 
     def update_submodules(self, paths: Sequence[str]) -> None:
         """Check out the recorded commits of submodules. Their urls are those of .gitmodules, which may have changed."""
-        self.git("submodule", "--quiet", "sync", "--", *paths, more=LITERAL)
-        done = self._afar("submodule", "--quiet", "update", "--init", "--checkout", "--", *paths, more=LITERAL)
+        self.git("submodule", "--quiet", "sync", "--", *paths, env=LITERAL)
+        done = self._afar("submodule", "--quiet", "update", "--init", "--checkout", "--", *paths, env=LITERAL)
         if done.has_failed:
             raise GitError(f"git submodule {done.ending}")
 
     def unlock(self, is_broken: bool) -> None:
         """Remove the locks that no living process holds; after a move that broke its git is waited for, too."""
-        places = self._places()
-        locks.clear(places[:2], places, self.seconds, is_broken, self._warn)
+        roots = self._roots()
+        locks.clear(roots[:2], roots, self.seconds, is_broken, self._warn)
 
     def locks(self) -> List[locks.Lock]:
         """The locks of git that are there."""
-        places = self._places()
-        return locks.locks(places[:2], places)
+        roots = self._roots()
+        return locks.locks(roots[:2], roots)
 
     def is_at(self, new: str) -> bool:
         """Whether the clone stands at a commit, on the branch that it should be on."""
-        return self.head() == new and self.branch() == self.wanted()
+        return self.head() == new and self.branch() == self.expected_branch()
 
     def left_by(self, new: str) -> str:
         """The commit that no branch would have any more if a new one were taken over; empty for none.
@@ -83,7 +83,7 @@ class Repository:
         That is refused, unless the config says to follow. git itself says of a branch that was forced back that all is
         up to date.
         """
-        branch = self.wanted()
+        branch = self.expected_branch()
         name = f"refs/heads/{branch}" if branch else "HEAD"
         is_lost = self.knows(name) and bool(branch or not self.branch()) and not self.is_ancestor(name, new)
         if is_lost and branch and self._target.force_push != "follow":
@@ -92,7 +92,7 @@ class Repository:
 
     def take(self, new: str) -> str:
         """Take over what the branch has become; gives a sentence where that was no step forward on the same branch."""
-        left, branch, before = self.left_by(new), self.wanted(), self.branch()
+        left, branch, before = self.left_by(new), self.expected_branch(), self.branch()
         if left:
             self.git("update-ref", KEPT + left, left)
         if branch != before:
@@ -111,8 +111,8 @@ class Repository:
         moved = (
             f"The clone stood on {before or 'no branch'} and was put on {self._target.ref}." if branch != before else ""
         )
-        kept = f"What was taken does not hold commit {left[:12]}: it is kept as {KEPT}{left}." if left else ""
-        return " ".join(filter(None, (moved, kept)))
+        note = f"What was taken does not hold commit {left[:12]}: it is kept as {KEPT}{left}." if left else ""
+        return " ".join(filter(None, (moved, note)))
 
     def _free(self, branch: str, new: str) -> None:
         """Take away branches whose names are in a branch's way, as `a` is in that of `a/b`, and keep their commits."""
@@ -171,7 +171,7 @@ class Repository:
                 raise GitError(f"The remote {remote} has no branch and no tag {ref}, as the config's ref says.")
         return remote, self._name
 
-    def wanted(self) -> str:
+    def expected_branch(self) -> str:
         """The branch that should be checked out here; empty for none, as for a tag."""
         name = self.source()[1] if self._target.ref else "refs/heads/" + self.branch()
         return name[len("refs/heads/") :] if name.startswith("refs/heads/") else ""
@@ -233,12 +233,12 @@ class Repository:
 
     def standing(self, paths: Sequence[str]) -> List[str]:
         """All that git does not track at some paths, also what it ignores."""
-        return _names(self.git("ls-files", "--others", "-z", "--", *paths, more=LITERAL)) if paths else []
+        return _names(self.git("ls-files", "--others", "-z", "--", *paths, env=LITERAL)) if paths else []
 
     def untracked(self, paths: Sequence[str]) -> List[str]:
         """What git neither tracks nor ignores at some paths, sorted; a folder stands for all that is in it."""
         options = ("--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
-        return _names(self.git("ls-files", *options, "--", *paths, more=LITERAL)) if paths else []
+        return _names(self.git("ls-files", *options, "--", *paths, env=LITERAL)) if paths else []
 
     def is_as_in(self, commit: str, paths: Sequence[str]) -> bool:
         """Whether what git tracks at some paths or globs is on the disk as in a commit."""
@@ -250,9 +250,9 @@ class Repository:
         """Whether a commit is there, as one that was forced away need not be."""
         return self._run(["cat-file", "-e", commit + "^{commit}"], LOCAL_SECONDS).code == 0
 
-    def git(self, *arguments: str, seconds: Optional[float] = None, more: Optional[Dict[str, str]] = None) -> bytes:
-        """What git answers, with more in its environment."""
-        done = self._run(list(arguments), seconds or LOCAL_SECONDS, more)
+    def git(self, *arguments: str, seconds: Optional[float] = None, env: Optional[Dict[str, str]] = None) -> bytes:
+        """What git answers; `env` is added to its environment."""
+        done = self._run(list(arguments), seconds or LOCAL_SECONDS, env)
         if done.has_failed:
             raise GitError(f"git {arguments[0]} {done.ending}")
         return done.output
@@ -269,19 +269,19 @@ class Repository:
     def _check_out(self, *what: str) -> None:
         self.git("checkout", "--no-recurse-submodules", *what, "--", seconds=self.seconds)
 
-    def _places(self) -> List[str]:
+    def _roots(self) -> List[str]:
         """Git's own folder of the clone, the one that it shares with other clones, and the top of its files."""
         lines = self.git("rev-parse", "--git-dir", "--git-common-dir", "--show-toplevel").splitlines()
         return [os.path.realpath(os.path.join(self.folder, os.fsdecode(line))) for line in lines]
 
-    def _afar(self, *arguments: str, more: Optional[Dict[str, str]] = None) -> Done:
+    def _afar(self, *arguments: str, env: Optional[Dict[str, str]] = None) -> Done:
         """Run what may speak to a remote."""
         options, ssh = quiet(self.setting)
-        return self._run([*options, *arguments], self.seconds, dict(ssh, **(more or {})))
+        return self._run([*options, *arguments], self.seconds, dict(ssh, **(env or {})))
 
-    def _run(self, arguments: List[str], seconds: float, more: Optional[Dict[str, str]] = None) -> Done:
-        more = dict(QUIET, **(more or {}))
-        return run(["git", "-C", self.folder, *LASTING, *arguments], "/", seconds, more)
+    def _run(self, arguments: List[str], seconds: float, env: Optional[Dict[str, str]] = None) -> Done:
+        env = dict(QUIET, **(env or {}))
+        return run(["git", "-C", self.folder, *LASTING, *arguments], "/", seconds, env)
 
 
 def _names(output: bytes) -> List[str]:

@@ -15,7 +15,7 @@ def fitting(source: str, paths: Iterable[str]) -> List[str]:
     return [path for path in paths if fits(path)]
 
 
-def place(source: str, target: str, path: str) -> str:
+def destination(source: str, target: str, path: str) -> str:
     """Where a path that the source fits belongs: the target, or below it from the first name with a glob on."""
     if not target.endswith("/"):
         return target

@@ -21,17 +21,17 @@ class Lock(NamedTuple):
     holder: str  # who holds it, in words; empty for nobody
 
 
-def locks(folders: Sequence[str], places: Sequence[str]) -> List[Lock]:
-    """All locks in git's own folders, whose processes work at the places."""
+def locks(folders: Sequence[str], roots: Sequence[str]) -> List[Lock]:
+    """All locks in git's own folders, whose processes work below the roots."""
     paths = sorted({path for folder in folders for path in _locks(folder)})
     if not paths:
         return []
-    working, opened = workers(places), _opened(set(paths))
+    working, opened = workers(roots), _opened(set(paths))
     return [Lock(path, opened.get(path) or (working or [_unseen(path)])[0]) for path in paths]
 
 
 def clear(
-    folders: Sequence[str], places: Sequence[str], seconds: float, is_broken: bool, warn: Callable[[str], None]
+    folders: Sequence[str], roots: Sequence[str], seconds: float, is_broken: bool, warn: Callable[[str], None]
 ) -> None:
     """Remove the locks that no living process holds, and wait so long for those that one does.
 
@@ -39,14 +39,14 @@ def clear(
     """
     until = time.monotonic() + seconds
     while True:
-        found = locks(folders, places)
+        found = locks(folders, roots)
         for lock in found:
             if not lock.holder:
                 _remove(lock.path)
                 warn(f"Removed {lock.path}: no living process held it.")
         waiting = [f"{lock.path} is held by {lock.holder}" for lock in found if lock.holder]
         if is_broken:
-            waiting += [f"{worker} works in the clone" for worker in workers(places)]
+            waiting += [f"{worker} works in the clone" for worker in workers(roots)]
         if not waiting:
             return
         if time.monotonic() > until:
@@ -54,12 +54,12 @@ def clear(
         time.sleep(0.1)
 
 
-def workers(places: Sequence[str]) -> List[str]:
+def workers(roots: Sequence[str]) -> List[str]:
     """The living programs of git that work in one of the folders and may change something."""
     found = []
     for pid in _pids():
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
-            is_here = _name(pid).split("-")[0] == "git" and _is_inside(os.readlink(f"{PROC}/{pid}/cwd"), places)
+            is_here = _name(pid).split("-")[0] == "git" and _is_inside(os.readlink(f"{PROC}/{pid}/cwd"), roots)
             if is_here and _deed(pid) not in READERS:
                 found.append(_words(pid))
     return found
@@ -91,8 +91,8 @@ def _deed(pid: str) -> str:
     return ""
 
 
-def _is_inside(path: str, places: Sequence[str]) -> bool:
-    return any(path == place or path.startswith(place + "/") for place in places)
+def _is_inside(path: str, roots: Sequence[str]) -> bool:
+    return any(path == root or path.startswith(root + "/") for root in roots)
 
 
 def _opened(paths: Set[str]) -> Dict[str, str]:
@@ -117,11 +117,11 @@ def _unseen(path: str) -> str:
 
 
 def _locks(folder: str) -> Iterator[str]:
-    for place, names, files in os.walk(folder):
-        inside = os.path.basename(place)
+    for here, names, files in os.walk(folder):
+        inside = os.path.basename(here)
         lone = LONE if "HEAD" in files else ()  # elsewhere that may be the name of a submodule
         names[:] = [name for name in names if not (name in lone or (inside == "objects" and len(name) == 2))]
-        yield from (os.path.join(place, name) for name in files if name.endswith(".lock"))
+        yield from (os.path.join(here, name) for name in files if name.endswith(".lock"))
 
 
 def _remove(path: str) -> None:

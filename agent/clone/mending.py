@@ -38,10 +38,10 @@ def put_right(clone: Repository, folder: str, old: str, new: str) -> List[str]:
     top = clone.whole()
     head = top.tree(top.head())
     moved = top.changed(top.tree(old), new)
-    kept = set(top.files(head))
+    in_head = set(top.files(head))
     differing = set(edited(top, head))
-    added = [name for name in moved if name not in kept and os.path.lexists(os.path.join(top.folder, name))]
-    changed = [name for name in moved if name in kept and name in differing]
+    added = [name for name in moved if name not in in_head and os.path.lexists(os.path.join(top.folder, name))]
+    changed = [name for name in moved if name in in_head and name in differing]
     if not added and not changed:
         return []
     keeps_modes = Commit(top, head).clone_keeps_modes()
@@ -56,9 +56,9 @@ def put_right(clone: Repository, folder: str, old: str, new: str) -> List[str]:
             _remove(top.folder, name)
         changed = [name for name in changed if _is_ours(top.folder, name, wholes, keeps_modes)]
     for names in portions(added + changed):
-        top.git("reset", "--quiet", head, "--", *names, more=LITERAL)
+        top.git("reset", "--quiet", head, "--", *names, env=LITERAL)
     for names in portions(changed):
-        top.git("checkout", "--quiet", head, "--", *names, seconds=top.seconds, more=LITERAL)
+        top.git("checkout", "--quiet", head, "--", *names, seconds=top.seconds, env=LITERAL)
     return clone.from_here(added + changed)
 
 
@@ -76,14 +76,14 @@ def _is_ours(top: str, name: str, wholes: Sequence[str], keeps_modes: bool) -> b
 def _fits(path: str, mode: int, whole: str, keeps_modes: bool) -> bool:
     """Whether a file is another, or its beginning."""
     try:
-        wanted = os.lstat(whole).st_mode
+        whole_mode = os.lstat(whole).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return False
-    if stat.S_IFMT(mode) != stat.S_IFMT(wanted):
+    if stat.S_IFMT(mode) != stat.S_IFMT(whole_mode):
         return False
     if stat.S_ISLNK(mode):
         return os.readlink(path) == os.readlink(whole)
-    return stat.S_ISREG(mode) and (not keeps_modes or not (mode ^ wanted) & stat.S_IXUSR) and _begins(path, whole)
+    return stat.S_ISREG(mode) and (not keeps_modes or not (mode ^ whole_mode) & stat.S_IXUSR) and _begins(path, whole)
 
 
 def _begins(path: str, whole: str) -> bool:

@@ -51,7 +51,7 @@ class Moves:
         """Take what the branch has become, unless it is the commit that is held."""
         self._repository.fetch()
         new = self._repository.upstream()
-        if memory.held and new != memory.held["commit"]:
+        if memory.held and new != memory.held.commit:
             memory.held = None
         if not memory.held and not self._repository.is_at(new):
             self.note = self._move(memory, new, self._repository.take)

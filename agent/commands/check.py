@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 from agent.clone import filters, submodules
 from agent.clone.commit import Commit
-from agent.clone.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, place
+from agent.clone.deployed import DIFFERS, EXTRA, MISSING, beside, content, differences, file_id, real_path
 from agent.clone.diffs import LARGEST, diff
 from agent.clone.expected import Clone, Expectations, Expected
 from agent.clone.git import Repository
@@ -49,7 +49,7 @@ class _Check:
         self._repository = Repository(target, self._log.warning)
         self._problems: List[str] = []
         self._expected: Dict[str, Expected] = {}
-        self._drifted: Dict[str, List[str]] = {}  # how, by name
+        self._drifted: Dict[str, List[str]] = {}  # in which ways, by name
 
     def run(self, wants_diff: bool) -> int:
         """Compare, report, and say what was found; gives the exit status."""
@@ -85,9 +85,9 @@ class _Check:
                 self._look(name, expected)
             self._look_for_extra()
             for compared in expectations.clones:
-                kept = [path for path in compared.filtered if compared.prefix + path not in self._drifted]
-                self._excuse(compared, folder)
-                self._accuse(compared, kept, folder)
+                unchanged = [path for path in compared.filtered if compared.prefix + path not in self._drifted]
+                self._drop_git_filter_differences(compared, folder)
+                self._add_git_filter_differences(compared, unchanged, folder)
             self._problems += filters.problems(expectations.raw)
             rest = Memory(self._folder).rest
             if rest and not self._drifted:  # the files may be those of a commit that was never made
@@ -98,17 +98,17 @@ class _Check:
 
     def _look(self, name: str, expected: Expected) -> None:
         try:
-            found = differences(expected.wanted)
+            ways = differences(expected.spec)
         except OSError as error:
             self._problems.append(f"{shown(name)} cannot be read: {error.strerror or error}.")
         else:
-            if found:
-                self._drifted[name] = found
+            if ways:
+                self._drifted[name] = ways
 
     def _look_for_extra(self) -> None:
         """What stands in a folder that is to hold nothing else than what is expected."""
         folders = [rule.target for rule in self._target.files if rule.exact]
-        expected = {place(name) for name in self._expected} if folders else set()
+        expected = {real_path(name) for name in self._expected} if folders else set()
         for folder in folders:
             real = os.path.realpath(folder)
             try:
@@ -118,34 +118,34 @@ class _Check:
                 problem = f"{shown(error.filename or folder)} cannot be read: {error.strerror or error}."
                 self._problems.append(problem)
 
-    def _excuse(self, clone: Clone, folder: str) -> None:
+    def _drop_git_filter_differences(self, clone: Clone, folder: str) -> None:
         """In a clone a file may differ from what git keeps as git itself wants it to, or be left out."""
         prefix, commit = clone.prefix, clone.commit
         drifted = {path: self._drifted[prefix + path] for path in clone.paths if prefix + path in self._drifted}
         differing = [
             path
-            for path, found in drifted.items()
-            if found == [DIFFERS] and not self._expected[prefix + path].wanted.is_link
+            for path, ways in drifted.items()
+            if ways == [DIFFERS] and not self._expected[prefix + path].spec.is_link
         ]
-        for path, now in zip(differing, commit.ids_in_clone(differing)):
-            if now == self._expected[prefix + path].wanted.id:
+        for path, id_in_clone in zip(differing, commit.ids_in_clone(differing)):
+            if id_in_clone == self._expected[prefix + path].spec.id:
                 del self._drifted[prefix + path]
         # Git would keep it in another way now, but it is as git checks it out: such as CRLF under a later `text`.
         differing = [path for path in differing if prefix + path in self._drifted]
         for path, made in commit.checked_out(differing, folder).items():
-            wanted = self._expected[prefix + path].wanted
-            if file_id(made, wanted.id) == file_id(wanted.path, wanted.id):
+            spec = self._expected[prefix + path].spec
+            if file_id(made, spec.id) == file_id(spec.path, spec.id):
                 del self._drifted[prefix + path]
-        if any(found == [MISSING] for found in drifted.values()):
+        if any(ways == [MISSING] for ways in drifted.values()):
             for path in commit.left_out_of_clone():
                 if drifted.get(path) == [MISSING]:
                     del self._drifted[prefix + path]
 
-    def _accuse(self, clone: Clone, kept: List[str], folder: str) -> None:
+    def _add_git_filter_differences(self, clone: Clone, unchanged: List[str], folder: str) -> None:
         """Files that are as git keeps them may be none that it checks out: a filter that came later changes them."""
-        for path, made in clone.commit.checked_out(kept, folder).items():
-            wanted = self._expected[clone.prefix + path].wanted
-            if file_id(made, wanted.id) != file_id(wanted.path, wanted.id):
+        for path, made in clone.commit.checked_out(unchanged, folder).items():
+            spec = self._expected[clone.prefix + path].spec
+            if file_id(made, spec.id) != file_id(spec.path, spec.id):
                 self._drifted[clone.prefix + path] = [DIFFERS]
 
     def _end(self) -> int:
@@ -154,8 +154,8 @@ class _Check:
         names = sorted(shown(name) for name in self._drifted)
         for problem in self._problems[:MOST_LINES]:
             self._log.error(problem)
-        for name, found in sorted(self._drifted.items())[:MOST_LINES]:
-            self._log.warning("{}: {}".format(shown(name), "; ".join(found)))
+        for name, ways in sorted(self._drifted.items())[:MOST_LINES]:
+            self._log.warning("{}: {}".format(shown(name), "; ".join(ways)))
         self._log.info(f"Status: {status}. Files that drifted: {len(names)}.")
         drift = Drift(status, None if self._problems else names)
         self._reporter.send("cron", self._report(drift))
@@ -175,11 +175,11 @@ class _Check:
         return report
 
     def _show_diffs(self) -> None:
-        for name, found in sorted(self._drifted.items())[:MOST_LINES]:
-            if found[0] in (DIFFERS, MISSING):
+        for name, ways in sorted(self._drifted.items())[:MOST_LINES]:
+            if ways[0] in (DIFFERS, MISSING):
                 expected = self._expected[name]
                 try:
-                    now = content(expected.wanted, LARGEST) if found[0] == DIFFERS else b""
-                    self._log.diff(diff(shown(name), expected.content(), now))
+                    deployed = content(expected.spec, LARGEST) if ways[0] == DIFFERS else b""
+                    self._log.diff(diff(shown(name), expected.content(), deployed))
                 except (AgentError, OSError) as error:
                     self._log.warning(f"{shown(name)} cannot be shown: {error}")

@@ -67,7 +67,7 @@ def _findings(config: Config) -> Iterator[Finding]:
     for kind, every in (("pipeline", config.deploy_every), ("cron", config.check_every)):
         if every:
             # Nobody takes a report that holds nothing, and who may not report hears that first.
-            outcome = service.take(kind, {})
+            outcome = service.post(kind, {})
             is_well = outcome.verdict == REFUSED
             yield f"{kind.title()} reports to {config.status_url}", "" if is_well else outcome.sentence
     yield "The clock", _clock(config.status_url)
@@ -123,7 +123,7 @@ def _locks(git: Repository) -> str:
 
 def _history(git: Repository, ref: str) -> str:
     branch = git.branch()
-    if branch != git.wanted():
+    if branch != git.expected_branch():
         return f"it is that of {branch or 'no branch'}, and ref is {ref}. The next deploy puts the clone there."
     ours = git.git("rev-list", "--count", f"{git.upstream()}..HEAD").decode("ascii").strip()
     return "" if ours == "0" else f"{ours} commit(s) are not on the remote's branch. {LEAVE_THEM}"

@@ -44,7 +44,7 @@ def command(options: argparse.Namespace) -> int:
     root = options.root.rstrip("/")
     if not root and os.geteuid() != 0:
         raise AgentError("Only root can install: run it with sudo.")
-    wanted = {}  # type: Dict[str, str]
+    files = {}  # type: Dict[str, str]
     names = []
     if not options.remove:
         path = os.path.abspath(options.config or find())
@@ -52,17 +52,17 @@ def command(options: argparse.Namespace) -> int:
         turns, names = _turns(config), [target.called for target in config.targets]
         words = [_plain(os.path.abspath(sys.argv[0])), "--config", _plain(path), _plain(options.user)]
         by_systemd = options.systemd or (not options.cron and os.path.isdir("/run/systemd/system"))
-        wanted = _units(turns, words) if by_systemd else {CRON: _crontab(turns, words)}
-    known = [CRON] + [f"{SYSTEMD}/gitops-agent-{name}.{kind}" for name in PURPOSES for kind in ("service", "timer")]
-    gone = [path for path in known if path not in wanted and os.path.exists(root + path)]
+        files = _units(turns, words) if by_systemd else {CRON: _crontab(turns, words)}
+    ours = [CRON] + [f"{SYSTEMD}/gitops-agent-{name}.{kind}" for name in PURPOSES for kind in ("service", "timer")]
+    gone = [path for path in ours if path not in files and os.path.exists(root + path)]
     _systemctl("disable", gone, root)
     for path in gone:
         os.unlink(root + path)
         log.info(f"{root}{path} is removed.")
-    for path, text in wanted.items():
+    for path, text in files.items():
         write_text(root + path, text)
         log.info(f"{root}{path} is written.")
-    _systemctl("enable", list(wanted), root)
+    _systemctl("enable", list(files), root)
     for name in names:
         log.info(name)
     return OK

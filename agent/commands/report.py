@@ -72,15 +72,15 @@ def command(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace) -> Config:
     """The config that is named, or that of this folder or machine if there is one and no --url makes it needless."""
-    if options.config or (not options.url and any(os.path.exists(place) for place in PLACES)):
+    if options.config or (not options.url and any(os.path.exists(path) for path in PLACES)):
         return load(options.config)
     return Config(os.environ.get("STATUS_URL", ""), [])
 
 
 def _report(options: argparse.Namespace, target: Optional[Target]) -> Dict[str, Any]:
     """The fields that are given; what the config knows of its only server stands in for the rest."""
-    given = vars(options)
-    report = {name: given[name] for name in FIELDS if given.get(name) is not None}
+    values = vars(options)
+    report = {name: values[name] for name in FIELDS if values.get(name) is not None}
     if target:
         report.setdefault("server_group", target.server_group)
         report.setdefault("host", target.host)
@@ -99,10 +99,10 @@ def _report(options: argparse.Namespace, target: Optional[Target]) -> Dict[str, 
 
 
 def _changed_files(options: argparse.Namespace) -> Optional[List[str]]:
-    """The names that are given; None if no option says anything of files."""
-    given: Optional[List[str]] = options.changed_file
+    """The names of the options; None if no option says anything of files."""
+    from_options: Optional[List[str]] = options.changed_file
     if options.changed_files_from is None:
-        return given
+        return from_options
     try:
         if options.changed_files_from == "-":
             content = sys.stdin.buffer.read()
@@ -112,7 +112,7 @@ def _changed_files(options: argparse.Namespace) -> Optional[List[str]]:
     except OSError as error:
         raise AgentError(f"{options.changed_files_from} cannot be read: {error.strerror or error}.") from None
     names = content.split(b"\0" if b"\0" in content else b"\n")
-    return (given or []) + [name.decode("utf-8", "backslashreplace") for name in names if name]
+    return (from_options or []) + [name.decode("utf-8", "backslashreplace") for name in names if name]
 
 
 def _seconds(text: str) -> int:

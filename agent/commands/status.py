@@ -43,20 +43,20 @@ def command(options: argparse.Namespace) -> int:
 def _of_server(config: Config, target: Target) -> Iterator[str]:
     folder = folder_of(config, target)
     memory, drift = Memory(folder), load_drift(folder)
-    told = memory.report
+    last = memory.report
     yield target.called
     if memory.run:
         yield "A run that began at {started} {}.".format(
             "goes on" if _is_there(memory.run["pid"]) else "ended before its time", **memory.run
         )
     yield "Last deploy: " + (_moment(memory_path(folder)) or NEVER)
-    if told:
-        commit = told.get("commit_sha", "")[:12]
-        yield f"It was {told['status']} with {commit} of {told.get('branch', '')}: {told.get('commit_message', '')}"
-        if told["status"] != "synced":
-            yield from told["validation_message"].splitlines()
+    if last:
+        commit = last.get("commit_sha", "")[:12]
+        yield f"It was {last['status']} with {commit} of {last.get('branch', '')}: {last.get('commit_message', '')}"
+        if last["status"] != "synced":
+            yield from last["validation_message"].splitlines()
     if memory.held:
-        yield f"Commit {memory.held['commit'][:12]} is held back, and the branch has to go on."
+        yield f"Commit {memory.held.commit[:12]} is held back, and the branch has to go on."
     yield "Last check: " + (_moment(drift_path(folder)) or NEVER + ", or not since the last update")
     if drift:
         yield f"It was {drift.status}."

@@ -12,30 +12,30 @@ from agent.service.client import NoRedirect
 from agent.text import plain
 
 
-def failing_hooks(place: str, commands: Sequence[str], target: Target, more: Dict[str, str], log: Log) -> Iterator[str]:
+def failing_hooks(key: str, commands: Sequence[str], target: Target, env: Dict[str, str], log: Log) -> Iterator[str]:
     """Run hooks, one after the other, as far as the sentences on failed ones are asked for."""
     for number, command in enumerate(commands):
-        name = f"{place}[{number}]"
+        name = f"{key}[{number}]"
         log.info(f"Hook {name} begins.")
-        done = run(command, target.deployment_repo, target.make_timeout, more, lambda line: log.info(plain(line)))
+        done = run(command, target.deployment_repo, target.make_timeout, env, lambda line: log.info(plain(line)))
         if done.has_failed:
             yield f"Hook {name} {done.ending}"
 
 
-def failing_checks(place: str, checks: Sequence[Check], folder: str, more: Dict[str, str], log: Log) -> List[str]:
+def failing_checks(key: str, checks: Sequence[Check], folder: str, env: Dict[str, str], log: Log) -> List[str]:
     """Ask every check, each as often as it wants; gives a sentence for each that failed to the last."""
     problems = []
     for number, check in enumerate(checks):
-        name = f"{place}[{number}]"
-        why = _try_often(name, check, folder, more, log)
+        name = f"{key}[{number}]"
+        why = _try_often(name, check, folder, env, log)
         if why:
             problems.append(f"Check {name} {why}")
     return problems
 
 
-def _try_often(name: str, check: Check, folder: str, more: Dict[str, str], log: Log) -> Optional[str]:
+def _try_often(name: str, check: Check, folder: str, env: Dict[str, str], log: Log) -> Optional[str]:
     for left in range(check.retries, -1, -1):
-        why = _try(check, folder, more)
+        why = _try(check, folder, env)
         if not why:
             log.info(f"Check {name} passed.")
             return None
@@ -45,11 +45,11 @@ def _try_often(name: str, check: Check, folder: str, more: Dict[str, str], log: 
     return why
 
 
-def _try(check: Check, folder: str, more: Dict[str, str]) -> Optional[str]:
+def _try(check: Check, folder: str, env: Dict[str, str]) -> Optional[str]:
     """Why a check fails at this moment, None if it does not."""
     if check.command:
         # With on_line, output and errors come in the order in which they were written.
-        done = run(check.command, folder, check.timeout, more, lambda _: None)
+        done = run(check.command, folder, check.timeout, env, lambda _: None)
         return done.ending if done.has_failed else None
     address = check.url.split("?")[0]  # what follows may hold a secret
     try:

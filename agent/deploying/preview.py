@@ -16,7 +16,7 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
     _say_what_is_left(repository, memory, log)
     repository.fetch()
     head, new = repository.commit(), repository.upstream()
-    if memory.held and memory.held["commit"] == new:
+    if memory.held and memory.held.commit == new:
         log.warning(f"Would leave out {new[:12]}, which was rolled back. The next commit is taken again.")
         new = head
     try:
@@ -26,7 +26,7 @@ def preview(target: Target, memory: Memory, log: Log) -> int:
         return IMPOSSIBLE
     if left:
         log.warning(f"Would leave {left[:12]}, and keep it as {KEPT}{left}")
-    if repository.branch() != repository.wanted():
+    if repository.branch() != repository.expected_branch():
         log.warning(f"Would put the clone on {target.ref}.")
     if not _can_pull(repository, head, new, log):
         return IMPOSSIBLE

@@ -12,7 +12,7 @@ from agent.clone.globs import fitting
 from agent.clone.moves import Moves
 from agent.config import Check, Config, Target
 from agent.deploying.health import failing_checks, failing_hooks
-from agent.deploying.state import Drift, Memory, agent_of, folder_of, forget_drift, load_drift
+from agent.deploying.state import Drift, Held, Memory, Pending, agent_of, folder_of, forget_drift, load_drift
 from agent.deploying.update import make
 from agent.errors import FAILED, OK, AgentError, GitError, in_words
 from agent.log import Log
@@ -85,17 +85,17 @@ class Deployment:
             checksums.save(self._target, plan.last)
         self._look_at_files()
         old = self._old(memory, before if plan.last else "")
-        told = memory.report
+        last = memory.report
         if memory.held:
-            self._problems.append(memory.held["why"])
+            self._problems.append(memory.held.why)
             self._validation = "failed"
         if plan.goals:
             self._update(memory, plan, old, commit)
-        elif memory.after:
-            self._settle(memory, commit)
-        elif memory.held or ((told.get("commit_sha"), told.get("status"), self._moves.note) == (commit, "synced", "")):
+        elif memory.pending:
+            self._settle(memory, memory.pending, commit)
+        elif memory.held or ((last.get("commit_sha"), last.get("status"), self._moves.note) == (commit, "synced", "")):
             self._log.info(f"Nothing changed: {commit[:12]}.")
-            return self._with_drift(told)
+            return self._with_drift(last)
         else:
             self._message = self._why_nothing(old, commit)
             self._log.info(self._message)
@@ -140,25 +140,25 @@ class Deployment:
         return f"Nothing was made for this commit: {why}"
 
     def _update(self, memory: Memory, plan: Plan, old: str, commit: str) -> None:
-        more = self._environment(commit, old, plan.goals)
-        if self._check("checksBefore", self._target.checks_before, more):
+        env = self._environment(commit, old, plan.goals)
+        if self._check("checksBefore", self._target.checks_before, env):
             return
-        hooks = failing_hooks("before", self._target.before, self._target, more, self._log)
+        hooks = failing_hooks("before", self._target.before, self._target, env, self._log)
         stopped = list(islice(hooks, 1))  # those after it do not run
         self._problems += stopped
         if stopped:
             return
-        memory.after = {"old": old, "goals": plan.goals, "hooks": True}
-        self._make(memory, plan, more)
+        memory.pending = Pending(old, plan.goals, hooks=True)
+        self._make(memory, plan, env)
         self._message = "make {} succeeded.".format(" ".join(plan.goals))
-        self._settle(memory, commit)
+        self._settle(memory, memory.pending, commit)
 
-    def _make(self, memory: Memory, plan: Plan, more: Dict[str, str]) -> None:
+    def _make(self, memory: Memory, plan: Plan, env: Dict[str, str]) -> None:
         saved = plan.last
 
         def succeeded(goal: str) -> None:
             nonlocal saved
-            saved = checksums.after(goal, self._target, saved, plan.now)
+            saved = checksums.after(goal, self._target, saved, plan.current)
             checksums.save(self._target, saved)
             memory.undone.remove(goal)
             memory.save()
@@ -166,21 +166,20 @@ class Deployment:
 
         memory.undone = list(plan.goals)
         memory.save()
-        self._problems += make(plan.goals, self._target, more, self._log, succeeded)
+        self._problems += make(plan.goals, self._target, env, self._log, succeeded)
 
-    def _settle(self, memory: Memory, commit: str) -> None:
+    def _settle(self, memory: Memory, pending: Pending, commit: str) -> None:
         """What follows an update, now or by the next run if this one ends before: checks, the way back, hooks."""
-        after = memory.after or {}
-        more = self._environment(commit, after["old"], after["goals"])
-        is_well = not self._check("checksAfter", self._target.checks_after, more)
+        env = self._environment(commit, pending.old, pending.goals)
+        is_well = not self._check("checksAfter", self._target.checks_after, env)
         if not is_well and self._target.rollback:
-            is_well = self._roll_back(memory, commit, after["goals"])
+            is_well = self._roll_back(memory, commit, pending.goals)
         failed: List[str] = []
-        if after["hooks"]:
-            more["GITOPS_RESULT"] = "failure" if self._problems else "success"
-            failed = list(failing_hooks("after", self._target.after, self._target, more, self._log))
+        if pending.hooks:
+            env["GITOPS_RESULT"] = "failure" if self._problems else "success"
+            failed = list(failing_hooks("after", self._target.after, self._target, env, self._log))
             self._problems += failed
-        memory.after = None if is_well and not failed else dict(after, hooks=bool(failed))
+        memory.pending = None if is_well and not failed else pending._replace(hooks=bool(failed))
 
     def _roll_back(self, memory: Memory, commit: str, goals: List[str]) -> bool:
         """Bring back the last good commit, and hold this one. Gives whether all is well there."""
@@ -188,7 +187,7 @@ class Deployment:
         if good == commit or not self._repository.knows(good):
             self._problems.append("There is no other good commit to go back to.")
             return False
-        memory.held = {"commit": commit, "why": f"Commit {commit[:12]} was rolled back."}
+        memory.held = held = Held(commit, f"Commit {commit[:12]} was rolled back.")
         memory.save()
         try:
             self._moves.back(memory, good)
@@ -198,17 +197,17 @@ class Deployment:
             return False
         self._log.warning(f"Commit {commit[:12]} is rolled back to {good[:12]}.")
         plan = checksums.plan(self._target, [*goals, *memory.undone], good)
-        more = self._environment(good, commit, plan.goals)
-        self._make(memory, plan, more)
-        is_well = not self._check("checksAfter", self._target.checks_after, more)
+        env = self._environment(good, commit, plan.goals)
+        self._make(memory, plan, env)
+        is_well = not self._check("checksAfter", self._target.checks_after, env)
         self._validation = "failed"  # as for the commit that the branch has
         end = "the checks pass there" if is_well else "the checks fail there too"
         self._problems.append(f"Commit {commit[:12]} was rolled back to {good[:12]}; {end}.")
-        memory.held["why"] = "\n".join(self._problems)
+        memory.held = held._replace(why="\n".join(self._problems))
         return is_well
 
-    def _check(self, place: str, checks: Sequence[Check], more: Dict[str, str]) -> List[str]:
-        failing = failing_checks(place, checks, self._target.deployment_repo, more, self._log)
+    def _check(self, key: str, checks: Sequence[Check], env: Dict[str, str]) -> List[str]:
+        failing = failing_checks(key, checks, self._target.deployment_repo, env, self._log)
         self._problems += failing
         if checks:
             self._validation = "failed" if failing else "passed"
@@ -225,7 +224,7 @@ class Deployment:
 
     def _old(self, memory: Memory, before: str) -> str:
         """The commit that was well, or at least there, before what is not yet known to be well; empty for none."""
-        old = memory.good or (memory.after["old"] if memory.after else before)
+        old = memory.good or (memory.pending.old if memory.pending else before)
         return old if old and self._repository.knows(old) else ""
 
     def _changed(self, old: str, new: str) -> List[str]:

@@ -18,6 +18,21 @@ class Drift(NamedTuple):
     changed_files: Optional[List[str]] = None  # None where it could not compare
 
 
+class Held(NamedTuple):
+    """A commit that was rolled back, and why: it is not taken again."""
+
+    commit: str
+    why: str
+
+
+class Pending(NamedTuple):
+    """What has to follow the last update: checks and hooks, of the commit before it and of the goals that were made."""
+
+    old: str
+    goals: List[str]
+    hooks: bool  # whether the hooks have to run, too
+
+
 def folder_of(config: Config, target: Target) -> str:
     """The folder of a server; its group and host are names that a folder may have."""
     return os.path.join(config.state_dir, "servers", target.server_group, target.host)
@@ -45,21 +60,30 @@ class Memory:
 
     def __init__(self, folder: str) -> None:
         self._path = memory_path(folder)
-        kept = read_json(self._path, {})
-        if not isinstance(kept, dict):
+        stored = read_json(self._path, {})
+        if not isinstance(stored, dict):
             raise AgentError(f"{self._path} is no state of a server. Remove it.")
-        self.run: Optional[Dict[str, Any]] = kept.get("run")  # while a run goes on: started, pid
-        self.move: Optional[Dict[str, str]] = kept.get("move")  # while git moves the clone: old and new commit
-        self.good: str = kept.get("good", "")  # the last commit after which everything was well
-        self.held: Optional[Dict[str, str]] = kept.get("held")  # commit and why: it was rolled back
-        self.undone: List[str] = kept.get("undone", [])  # make targets that were begun and did not succeed
-        self.after: Optional[Dict[str, Any]] = kept.get("after")  # what has to follow the last update
-        self.report: Dict[str, Any] = kept.get("report", {})  # what was said of it
+        held, pending = stored.get("held"), stored.get("after")
+        self.run: Optional[Dict[str, Any]] = stored.get("run")  # while a run goes on: started, pid
+        self.move: Optional[Dict[str, str]] = stored.get("move")  # while git moves the clone: old and new commit
+        self.good: str = stored.get("good", "")  # the last commit after which everything was well
+        self.held: Optional[Held] = Held(held["commit"], held["why"]) if held else None
+        self.undone: List[str] = stored.get("undone", [])  # make targets that were begun and did not succeed
+        self.pending = Pending(pending["old"], pending["goals"], pending["hooks"]) if pending else None
+        self.report: Dict[str, Any] = stored.get("report", {})  # what was reported of it
 
     def save(self) -> None:
         """Keep everything for the next run."""
-        members = ("run", "move", "good", "held", "undone", "after", "report")
-        write_json(self._path, {name: getattr(self, name) for name in members}, 0o600)
+        content = {
+            "run": self.run,
+            "move": self.move,
+            "good": self.good,
+            "held": self.held and dict(self.held._asdict()),
+            "undone": self.undone,
+            "after": self.pending and dict(self.pending._asdict()),
+            "report": self.report,
+        }
+        write_json(self._path, content, 0o600)
 
     @property
     def rest(self) -> str:
@@ -83,8 +107,10 @@ def drift_path(folder: str) -> str:
 
 def load_drift(folder: str) -> Optional[Drift]:
     """What the last check found; None if none ran since the last update."""
-    kept = read_json(drift_path(folder), None)
-    return Drift(kept["status"], kept.get("changed_files")) if isinstance(kept, dict) and "status" in kept else None
+    stored = read_json(drift_path(folder), None)
+    if not isinstance(stored, dict) or "status" not in stored:
+        return None
+    return Drift(stored["status"], stored.get("changed_files"))
 
 
 def save_drift(folder: str, drift: Drift) -> None:

@@ -67,8 +67,8 @@ class Service:
         self._token_file = token_file
         self._opener = urllib.request.build_opener(NoRedirect)
 
-    def take(self, kind: str, report: Dict[str, Any]) -> Outcome:
-        """Give it a report."""
+    def post(self, kind: str, report: Dict[str, Any]) -> Outcome:
+        """Send it a report, once."""
         try:
             headers = {"Content-Type": "application/json", "User-Agent": f"gitops-agent/{__version__}"}
             token = self._token()
@@ -115,13 +115,15 @@ class Service:
 
     def _answered(self, error: urllib.error.HTTPError) -> Outcome:
         try:
-            said = _members(error.read(MOST_ERROR))
+            members = _members(error.read(MOST_ERROR))
         except (OSError, http.client.HTTPException):
-            said = {}
-        is_ours = isinstance(said.get("error"), str) and "code" in said
-        words = cut(clean(said["error"]), SHOWN) if is_ours else cut(clean(f"{error.code} {error.reason}."), SHOWN)
-        if isinstance(said.get("fields"), dict):
-            words += "".join(cut(clean(f" {field} {sentence}."), SHOWN) for field, sentence in said["fields"].items())
+            members = {}
+        is_ours = isinstance(members.get("error"), str) and "code" in members
+        words = cut(clean(members["error"]), SHOWN) if is_ours else cut(clean(f"{error.code} {error.reason}."), SHOWN)
+        if isinstance(members.get("fields"), dict):
+            words += "".join(
+                cut(clean(f" {field} {sentence}."), SHOWN) for field, sentence in members["fields"].items()
+            )
         pause = error.headers.get("Retry-After", "")
         if error.code >= 500 or error.code in _SOON:
             return Outcome(

@@ -84,7 +84,7 @@ class Reporter:
         if waiting is None:
             return DELIVERED
         title = "The " + waiting.title + ("" if is_own else f" of {waiting.since}")
-        outcome = self._insist(waiting)
+        outcome = self._post_with_retries(waiting)
         if outcome.verdict in (DELIVERED, REFUSED):
             self._spool.remove(name)
         if outcome.verdict == REFUSED:
@@ -99,7 +99,7 @@ class Reporter:
         return outcome.verdict
 
     def _send_without_spool(self, kind: str, report: Dict[str, Any]) -> bool:
-        outcome = self._insist(new(kind, report))
+        outcome = self._post_with_retries(new(kind, report))
         if outcome.verdict != DELIVERED:
             self._log.error(f"The {kind} report is lost. {outcome.sentence}")
             return False
@@ -109,14 +109,14 @@ class Reporter:
             pass
         return True
 
-    def _insist(self, waiting: Waiting) -> Outcome:
+    def _post_with_retries(self, waiting: Waiting) -> Outcome:
         """Try, and try again while that may help. Each time the report says how long ago its run was made."""
-        outcome = self._service.take(waiting.kind, dict(waiting.report, observed=waiting.ago))
+        outcome = self._service.post(waiting.kind, dict(waiting.report, observed=waiting.ago))
         for pause in PAUSES:
             if outcome.verdict != TRY_AGAIN or outcome.pause > LONGEST:
                 break
             self._sleep(max(outcome.pause, pause * random.SystemRandom().uniform(0.5, 1.5)))
-            outcome = self._service.take(waiting.kind, dict(waiting.report, observed=waiting.ago))
+            outcome = self._service.post(waiting.kind, dict(waiting.report, observed=waiting.ago))
         return outcome
 
 

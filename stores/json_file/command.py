@@ -1,8 +1,11 @@
-"""The command of an operator: check a store, or write it into one clean file. `python -m storage` says how."""
+"""The commands of an operator: check a store, or write it into one clean file. They are `flask store verify|compact`,
+and `python -m storage verify|compact PATH`, which loads no service.
+"""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from domain.errors import Unavailable
@@ -30,8 +33,22 @@ def main(arguments: Sequence[str] | None = None, pace: Pace = AS_IT_IS) -> int:
         parser.print_usage(sys.stderr)
         return WRONG_USAGE
     options = parser.parse_args(given)
+    return verify_store(options.path) if options.command == "verify" else compact_store(options.path, pace)
+
+
+def verify_store(path: Path) -> int:
+    """Say what is in a store, and what is wrong with it; gives the exit status."""
+    return _explained(_verify, path)
+
+
+def compact_store(path: Path, pace: Pace = AS_IT_IS) -> int:
+    """Write all commits of a store into its file, unless something is wrong with it; gives the exit status."""
+    return _explained(partial(_compact, pace=pace), path)
+
+
+def _explained(command: Callable[[Path], int], path: Path) -> int:
     try:
-        return _verify(options.path) if options.command == "verify" else _compact(options.path, pace)
+        return command(path)
     except Unavailable as error:
         print(f"WRONG: {error}")
         return WRONG

@@ -68,7 +68,7 @@ class Database:
     """Lends connections, each to one piece of work at a time. They are made when they are needed: after any fork.
 
     Not the driver's pool: that makes them in threads of its own, and tells who waits neither why one cannot be made
-    nor before the time is over (docs/ARCHITECTURE.md).
+    nor before the time is over (docs/STORE.md).
     """
 
     def __init__(self, url: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.clone.globs import fitting, place
+from agent.clone.globs import destination, fitting
 
 PATHS = [
     "a",
@@ -77,12 +77,12 @@ def test_a_source_means_these_files(source: str, expected: list[str]) -> None:
     ],
 )
 def test_a_file_belongs_below_its_target(source: str, target: str, path: str, expected: str) -> None:
-    assert place(source, target, path) == expected
+    assert destination(source, target, path) == expected
 
 
 def test_whatever_fits_stays_below_the_target() -> None:
     for path in PATHS:
-        assert place("**", "/x/", path) == f"/x/{path}"
+        assert destination("**", "/x/", path) == f"/x/{path}"
 
 
 @given(st.text("ab[]!-^\\.*?+/", max_size=8), st.text("ab[]!-^\\.+", min_size=1, max_size=6))

@@ -120,7 +120,7 @@ DEEDS: list[Callable[[Agent, Service, str], None]] = [reports, deploys, checks]
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory, agent_file: Path) -> Path:
-    """The same as a folder, in which a Python finds what it compiled before."""
+    """The same as a folder, from which a Python loads it once for all that it does here."""
     folder = tmp_path_factory.mktemp("unpacked")
     with zipfile.ZipFile(agent_file) as archive:
         archive.extractall(folder)
@@ -130,7 +130,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory, agent_file: Path) -> Path
 @pytest.fixture(params=PYTHONS)
 def built(request: pytest.FixtureRequest, tmp_path: Path, unpacked: Path) -> Agent:
     """The agent as one Python runs it; a warning is an error."""
-    return Agent(tmp_path, (PYTHONS[request.param], "-W", "error", str(unpacked)))
+    return Agent(tmp_path, (PYTHONS[request.param], "-W", "error", "-m", "agent"), {"PYTHONPATH": str(unpacked)})
 
 
 @pytest.mark.parametrize("version", PYTHONS)

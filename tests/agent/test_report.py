@@ -16,6 +16,7 @@ import pytest
 
 from tests.agent.agents import Agent, ask, config, remote
 from tests.process.service import ROOT, Service, free_port, running, wait_until
+from tests.small_disk import small_disk
 
 ADMIN_TOKEN = "an-admin-token-of-the-tests"
 
@@ -262,17 +263,8 @@ def _all_at_once(processes: list[subprocess.Popen[str]]) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of its own, where this machine lets us mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs a file system of its own, and mounting one is not permitted here: {error}")
-    try:
+    with small_disk(tmp_path / "disk", "size=64k") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.parametrize("trouble", ["No space left on device", "Read-only file system"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Playwright, sync_playwright
 
 from tests.process.service import Service, running
 
@@ -23,12 +23,16 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        # A container's root has no user namespaces to make a sandbox of; what is opened is our own page.
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN} 127.0.0.1"]
-        )
+        browser = started(playwright)
         yield browser
         browser.close()
+
+
+def started(playwright: Playwright) -> Browser:
+    """Chromium. A container's root has no user namespaces to make a sandbox of; what is opened is our own page."""
+    return playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN} 127.0.0.1"]
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import jsonschema
 import pytest
 
 from domain.server import STATUS_CODES
@@ -29,6 +28,8 @@ from tests.deploy.grafana_files import (
 
 
 def problems(board: Any) -> list[str]:
+    import jsonschema  # not above, as every process of the tests loads this file, and this takes a second
+
     return [error.message for error in jsonschema.Draft7Validator(SCHEMA).iter_errors(board)]
 
 

@@ -1,5 +1,6 @@
 """Debian's own promtool accepts what we ship for Prometheus, and plays the alerts."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,9 +68,9 @@ def test_every_alert_waits_and_has_a_link_that_begins_with_the_one_address() -> 
 def test_one_bad_commit_is_one_alert_and_a_few_servers_are_one_each(
     tmp_path: Path, kind: str, broken: int, told: dict[str, int]
 ) -> None:
-    """Of a group of 300 servers some fail at once, or fall silent, and are well again after 20 minutes."""
+    """Of a group of 30 servers, or of 300, some fail at once, or fall silent, and are well again after 20 minutes."""
     labels = 'job="gitops-status", instance="a:5000", server_group="web"'
-    hosts = {f'{{{labels}, host="web-{number}"}}': int(number < broken) for number in range(300)}
+    hosts = {f'{{{labels}, host="web-{number}"}}': int(number < broken) for number in range(max(broken, 30))}
     for_20_minutes = {
         f"gitops_group_problems{{{labels}}}": broken,
         **{f"gitops_server_problem{host}": value for host, value in hosts.items()},
@@ -102,6 +103,6 @@ def test_one_bad_commit_is_one_alert_and_a_few_servers_are_one_each(
             }
         ],
     }
-    (tmp_path / "play.yml").write_text(yaml.safe_dump(play))
+    (tmp_path / "play.yml").write_text(json.dumps(play))  # which is YAML, and sooner written
     status, said = promtool("test", "rules", str(tmp_path / "play.yml"))
     assert status == 0, said

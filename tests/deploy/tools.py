@@ -4,13 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-
-import kubernetes_validate
+from typing import Any
 
 from tests.process.service import ROOT
 
 TOOLS = Path(sys.executable).parent
-CLUSTERS = (kubernetes_validate.utils.all_versions()[0], kubernetes_validate.latest_version())
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -33,6 +31,14 @@ def in_gunicorn(setting: str) -> str:
     """What gunicorn.conf.py gives a setting, as it is written there."""
     [value] = re.findall(rf"^{setting} = (.*)$", (ROOT / "gunicorn.conf.py").read_text(), re.MULTILINE)
     return str(value)
+
+
+def assert_valid_in_old_and_new_clusters(manifest: Any) -> None:
+    """In the oldest and the newest that there is a schema of."""
+    import kubernetes_validate  # not above, as every process of the tests loads this file, and this takes a second
+
+    for version in (kubernetes_validate.utils.all_versions()[0], kubernetes_validate.latest_version()):
+        kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def outcome(tool: str, *arguments: str) -> tuple[int, str]:

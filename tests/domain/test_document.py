@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.document import Document, in_order, read_document
+from domain.document import WITH_KINDS, Document, in_order, read_document
 from domain.kinds import SERVER
 from domain.server import STATUSES, Server
+from tests.stores.kinds import KINDS, tick
 from tests.stores.records import server
 
 KEYS = ["a/x", "a/y", "a-b/x", "a.b/x", "b/x", "A/x"]
@@ -63,6 +64,34 @@ def test_whatever_the_layout_of_the_file_its_servers_come_sorted_by_group_then_h
     shuffled = {key: fleet[key] for key in order if key in fleet}
     content = json.dumps({"servers": shuffled, "revision": 1, "version": "2.0"}, indent=4).encode()
     assert list(read_document(content, _refuse).records["server"]) == sorted(fleet, key=lambda key: key.split("/"))
+
+
+@pytest.mark.parametrize("replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b"},\n", b'"ticks":{\n', b'"', b'"servers":{\n'])
+def test_a_file_that_differs_somewhere_from_how_it_is_written_is_what_any_json_reader_finds(replaced: bytes) -> None:
+    servers, ticks = {key: server(key) for key in ("a/x", "b/x")}, {"a": tick("a"), "b": tick("b", 9)}
+    written = b"".join(Document(7, {"server": servers, "tick": ticks}, {"x": 1}, WITH_KINDS).content(KINDS))
+    middle = written.index(b'"b/x"')
+    for place in [*range(1, 75), *range(middle - 30, middle + 30), *range(len(written) - 110, len(written))]:
+        for rest in (written[place:], written[place + 1 :], b""):
+            content = written[:place] + replaced + rest
+            try:
+                laid_out_otherwise = json.dumps(json.loads(content), indent=1).encode()
+            except ValueError:
+                assert isinstance(_read(content), str)
+                continue
+            assert _read(content) == _read(laid_out_otherwise)
+
+
+def test_a_file_without_servers_is_none_of_ours_however_it_is_laid_out() -> None:
+    written = b"".join(Document(7, {"server": {}, "tick": {"a": tick("a")}}, {}, WITH_KINDS).content(KINDS))
+    assert _read(written.replace(b'"servers":{\n},\n', b"")) == 'it has no object "servers"'
+
+
+def _read(content: bytes) -> object:
+    try:
+        return read_document(content, _refuse, KINDS)
+    except ValueError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t", b"{}", b" { }\n"])

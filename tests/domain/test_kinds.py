@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from domain.history import change_entry
 from domain.kinds import KINDS, SERVER, Kind, Ref, is_event, latest_of, ref_of, restoring
-from domain.server import Time
+from domain.texts import Time
 from tests.stores.kinds import NOW
 from tests.stores.records import server
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from domain.freshness import Moment, computed
-from domain.reasons import length_text, plural, reasons, severity
+from domain.reasons import problems, reasons
 from domain.server import STATUSES
 from domain.times import epoch
 from tests.stores.kinds import NOW
@@ -72,18 +72,12 @@ def test_silence_says_since_when_and_what_was_expected(interval: int | None, det
 
 def test_the_worst_server_sorts_first() -> None:
     fleet = [
-        server("a/good", status="synced"),
         server("a/silent", status="synced", last_cron_check=LONG_AGO),
         server("a/unknown"),
         server("a/drift", status="out_of_sync"),
         server("a/failed", status="failed", pipeline_status="failed"),
         server("a/worst", status="failed", pipeline_status="failed", validation_status="failed"),
     ]
-    worst_first = sorted(fleet, key=lambda one: severity(reasons(one, MOMENT)))
-    assert worst_first == fleet[::-1]
-
-
-def test_numbers_and_lengths_read_as_words() -> None:
-    assert [plural(number, "file") for number in (0, 1, 2, 1_000)] == ["0 files", "1 file", "2 files", "1,000 files"]
-    lengths = [length_text(seconds) for seconds in (1, 90, 300, 7_200, 86_400, 172_800)]
-    assert lengths == ["1 second", "90 seconds", "5 minutes", "2 hours", "1 day", "2 days"]
+    found = problems([*fleet, server("a/good", status="synced")], MOMENT)
+    assert [server for server, _ in found] == fleet[::-1]
+    assert all(why == reasons(server, MOMENT) for server, why in found)

@@ -9,7 +9,7 @@ import pytest
 from domain.freshness import Moment, computed
 from domain.server import STATUSES, Server
 from domain.times import epoch
-from domain.verdict import KINDS, Axis, axes, lasting, verdict, verdicts_by_group, worst_kind
+from domain.verdict import KINDS, Axis, axes, groups_worst_first, lasting, verdict, verdicts_by_group, worst_kind
 from tests.stores.kinds import NOW
 from tests.stores.records import server
 
@@ -124,3 +124,20 @@ def test_a_group_is_as_bad_as_its_worst() -> None:
     assert counts == {"a": {"well": 1, "never_checked": 1}, "b": {"failed": 1}}
     assert [worst_kind(one) for one in counts.values()] == ["never_checked", "failed"]
     assert worst_kind(Counter()) is None
+
+
+def test_the_worst_group_comes_first_then_the_one_with_more_problems() -> None:
+    def of(group: str, **fields: Any) -> Server:
+        return {**good(**fields), "server_group": group}
+
+    fleet = [
+        of("a"),
+        of("b", last_cron_check=None),
+        of("c", status="failed"),
+        of("d", status="failed"),
+        of("d", status="unknown"),
+        of("e", status="out_of_sync"),
+    ]
+    found = groups_worst_first(fleet, MOMENT)
+    assert [group["server_group"] for group in found] == ["d", "c", "e", "b", "a"]
+    assert [(group["kind"], group["never_checked"]) for group in found[-2:]] == [("never_checked", 1), ("well", 0)]

@@ -1,5 +1,9 @@
-"""A process that has loaded libraries, and whose children become programs of ours: see warm.py, which starts it."""
+"""A process that has loaded libraries, and whose children become programs of ours: see warm.py, which starts it.
 
+It runs under each Python that the agent runs under, from 3.6 on.
+"""
+
+import atexit
 import contextlib
 import gc
 import json
@@ -8,20 +12,23 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 import time
-from pathlib import Path
-from typing import Any
+from array import array
+from typing import Any, Dict
 
 
-def serve(control: socket.socket) -> dict[str, Any]:
+def serve(control: socket.socket) -> Dict[str, Any]:
     """Make a child for each message, which is a program: in the child, return it."""
     while True:
-        message, streams, _flags, _address = socket.recv_fds(control, 1_000_000, 3)
+        message, ancillary, _flags, _address = control.recvmsg(1_000_000, socket.CMSG_SPACE(3 * array("i").itemsize))
         if not message:
             os._exit(0)
+        streams = array("i", ancillary[0][2])
         reader, writer = os.pipe()
         parent = os.fork()
-        if not parent and not (child := os.fork()):
+        child = 0 if parent else os.fork()
+        if not parent and not child:
             control.close()
             os.close(reader)
             os.close(writer)
@@ -38,26 +45,43 @@ def serve(control: socket.socket) -> dict[str, Any]:
             os.close(descriptor)
 
 
-def become(program: dict[str, Any]) -> None:
+def become(program: Dict[str, Any]) -> None:
     """Be the program."""
     if program["is_session"]:
         os.setsid()
-    os.chdir(program["folder"])
+    folder, *words = [os.fsdecode(word.encode("latin-1")) for word in (program["folder"], *program["words"])]
+    os.chdir(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started the tests by "&" had it ignored,
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
     os.environ.clear()
-    os.environ.update(program["environment"])
+    os.environb.update({n.encode("latin-1"): value.encode("latin-1") for n, value in program["environment"].items()})
     time.tzset()
     os.sched_setaffinity(0, program["cores"])
-    sys.argv = program["words"]
-    sys.path[0] = program["folder"]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    sys.argv, sys.path[0] = words, folder
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            leave(end.code)
+        raise
+
+
+def leave(status: int) -> None:
+    """End as Python does, but for its memory: to give it back piece by piece, it would be copied first. What cannot be
+    written in the end is told by Python itself.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":
-    number, libraries = sys.argv[1:]
-    sys.path[0] = str(Path(__file__).parents[2])
+    number, sys.path[0], libraries = sys.argv[1:]
     exec(libraries, {})
-    gc.freeze()  # nobody looks through all of it again, so that children share it
+    if hasattr(gc, "freeze"):
+        gc.freeze()  # nobody looks through all of it again, so that children share it
     with contextlib.suppress(KeyboardInterrupt):
         become(serve(socket.socket(fileno=int(number))))

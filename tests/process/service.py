@@ -64,7 +64,8 @@ class Service:
             yield
         finally:
             for worker in workers:
-                os.kill(worker, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+                    os.kill(worker, signal.SIGCONT)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -10,25 +10,19 @@ import requests
 
 from tests.process.fleet import Fleet, board, lost, stored, trouble_in_history
 from tests.process.service import Service, running, wait_until
+from tests.small_disk import small_disk
 
 THREADS = 4
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """A service with its store on a small file system of its own, where this machine lets us mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(disk)]
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs a file system of its own, and mounting one is not permitted here: {error}")
-    try:
-        with running(tmp_path, environment={"STATUS_STORE": str(disk / "status.json")}) as service:
-            yield service
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    """A service with its store on a small file system of its own."""
+    with (
+        small_disk(tmp_path / "disk", "size=2m,mode=0700") as disk,
+        running(tmp_path, environment={"STATUS_STORE": str(disk / "status.json")}) as service,
+    ):
+        yield service
 
 
 def fill(disk: Path) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import requests
 
 from tests.process.service import Service, running, wait_until
 from tests.series import Series, series
+from tests.small_disk import small_disk
 
 STORED = ("gitops_reports_total", "result=stored", "source=pipeline")
 REPORTS = ("gitops_http_request_duration_seconds_count", "code=201", "method=POST", "route=/status/pipeline")
@@ -55,17 +55,12 @@ def successor(service: Service, victim: int) -> int:
 def temporary(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A temporary folder: the test takes it away once the service runs, or fills it, as it has a disk of its own."""
     folder = tmp_path / "tmp"
-    folder.mkdir()
     if request.param == "gone":
+        folder.mkdir()
         yield folder
         return
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs a file system of its own, and mounting one is not permitted here: {error}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(folder, "size=1m"):
+        yield folder
 
 
 def test_every_worker_shows_the_sums_over_all(tmp_path: Path) -> None:

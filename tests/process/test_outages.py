@@ -5,7 +5,6 @@ import itertools
 import json
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +19,7 @@ from pydantic import SecretStr
 from tests.postgres import NOBODY, Postgres, fresh_schema, postgres_server
 from tests.process.fleet import Fleet, board, lost, trouble_in_history
 from tests.process.service import ROOT, Service, service_on, wait_until
+from tests.small_disk import small_disk
 
 THREADS = 4
 ALL_WELL = {"report": 200, "status": 200, "history": 200, "ready": 200, "health": 200}
@@ -76,7 +76,7 @@ def test_a_failover_loses_nothing_that_was_acknowledged_and_needs_no_restart(tmp
         with _connected(primary.url) as somebody:
             somebody.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
             somebody.execute("SELECT pg_reload_conf()")
-        [url] = re.findall("`(postgresql://status@db-1:.*?)`", (ROOT / "README.md").read_text())
+        [url] = re.findall("`(postgresql://status@db-1:.*?)`", (ROOT / "docs/OPERATING.md").read_text())
         url = url.replace("status", "postgres").replace("db-1:5432", f"127.0.0.1:{standby.port}")
         url = url.replace("db-2:5432", f"127.0.0.1:{primary.port}")
         both = stack.enter_context(service_on(url, tmp_path / "both"))
@@ -126,25 +126,11 @@ def test_a_database_that_becomes_read_only_under_load_is_read_and_later_written_
         assert_nothing_is_lost(service, url, fleet, CAN_ONLY_BE_READ)
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of two megabytes that the database may use, where this machine lets us mount one."""
-    folder.mkdir()
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size=2m,mode=0700,uid={NOBODY}", "tmpfs", str(folder)]
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs a file system of its own, and mounting one is not permitted here: {error}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def test_a_database_whose_disk_fills_up_under_load_is_told_and_with_room_again_the_service_goes_on(
     tmp_path: Path, machine: Postgres
 ) -> None:
-    with small_disk(machine.folder / "small") as disk, fresh_schema(machine.url) as schema:
+    options = f"size=2m,mode=0700,uid={NOBODY}"  # whom the database runs as
+    with small_disk(machine.folder / "small", options) as disk, fresh_schema(machine.url) as schema:
         with _connected(machine.url) as somebody:
             somebody.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
         url, ballast = schema + quote(" -cdefault_tablespace=small"), disk / "ballast"

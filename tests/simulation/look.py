@@ -14,6 +14,7 @@ from tests.simulation.plain_history import Window
 from tests.web.api import START, Answer, Api
 
 HISTORY_DAYS = 90
+FILTERS_AT_ONCE = 4  # of those that there are, so that each is tried at a third of the moments
 
 Expected = Callable[[Plain, int], Any]
 
@@ -85,7 +86,7 @@ class Look:
         self.read("groups", moment, "/groups", lambda now, at: plain.groups(plain.rows(now, at)))
         for name in ("server_type", "drift_status", "updated_by"):
             self.read("values", moment, f"/values?field={name}", partial(values_of, name))
-        for query, chosen in self.queries(moment):
+        for query, chosen in self.dice.sample([*self.queries(moment)], FILTERS_AT_ONCE):
             self.filtered(moment, query, chosen)
         self.paged(moment)
         group = self.dice.choice(GROUPS)[0]
@@ -214,7 +215,7 @@ def look_back(look: Look, moment: int) -> None:
         look.told("events", moment, f"/events?{query}", plain_history.marks, window)
     counted = [one.key for one in look.month.happenings if one.time <= moment]
     deleted = [one.key for one in look.month.happenings if one.kind == "delete" and one.time <= moment]
-    for key in sorted({*look.dice.sample(counted, 12), *deleted}):
+    for key in sorted({*look.dice.sample(counted, 4), *deleted}):
         for query, window in [("", Window()), *windows(look, moment, key)]:
             path = "/status/{}/{}/history".format(*key)
             own = replace(window, wanted={**window.wanted, "server_group": [key[0]], "host": [key[1]]})

@@ -32,6 +32,7 @@ def text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@cache
 def seconds(time: str) -> int:
     """The other way round."""
     return int(datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
@@ -43,6 +44,7 @@ class Plain:
 
     servers: dict[Key, Fields] = field(default_factory=dict)
     entries: list[Fields] = field(default_factory=list)
+    boards: dict[int, list[Fields]] = field(default_factory=dict)  # what `rows` found
 
 
 def replay(happenings: Iterable[Happening], until: int, before: Plain, since: int) -> Plain:
@@ -194,12 +196,10 @@ def full(server: Fields, now: int) -> Fields:
 
 def rows(plain: Plain, now: int) -> list[Fields]:
     """The board, sorted by group, then host."""
-    found = []
-    for key in sorted(plain.servers):
-        row = full(plain.servers[key], now)
-        del row["changed_files"], row["notice"]
-        found.append(row)
-    return found
+    if now not in plain.boards:
+        board = [full(plain.servers[key], now) for key in sorted(plain.servers)]
+        plain.boards[now] = [{n: row[n] for n in row if n not in {"changed_files", "notice"}} for row in board]
+    return plain.boards[now]
 
 
 def counts(board: Sequence[Fields]) -> Fields:

@@ -64,10 +64,13 @@ def marks(plain: Plain, window: Window) -> list[Fields | None]:
 
 def wide_rows(happenings: Iterable[Happening], since: int, until: int, step: int) -> list[Fields]:
     """How many servers had which status at each step, counted on the servers themselves."""
-    plain, found, waiting = Plain(), list[Fields](), list(happenings)[::-1]
+    plain, found, waiting, counts = Plain(), list[Fields](), list(happenings)[::-1], Fields()
     for time in range(since, until + 1, step):
         while waiting and waiting[-1].time <= time:
             take(plain, waiting.pop())
-        now = [server["status"] for server in plain.servers.values()]
-        found.append({"time": text(time), **{s: now.count(s) for s in CODES}, "total": len(now)})
+            counts = {}
+        if not counts:
+            now = [server["status"] for server in plain.servers.values()]
+            counts = {**{s: now.count(s) for s in CODES}, "total": len(now)}
+        found.append({"time": text(time), **counts})
     return found

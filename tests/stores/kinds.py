@@ -7,7 +7,8 @@ from typing_extensions import TypedDict
 
 from domain import kinds
 from domain.kinds import SERVER, Event, Kind, Kinds, Ref, restoring
-from domain.server import Time, group_of
+from domain.server import group_of
+from domain.texts import Time
 
 NOW = "2026-04-26T10:30:00Z"
 

@@ -75,7 +75,7 @@ def store(request: pytest.FixtureRequest, path: Path) -> Store:
 
 
 def test_a_backup_that_is_put_back_is_told_server_by_server(path: Path) -> None:
-    """As README.md says: copied, and moved over the file."""
+    """As docs/OPERATING.md says: copied, and moved over the file."""
     store, other = opened(path), opened(path)
     note(store, ("a/a", "synced"), ("a/gone", "synced"), ("a/same", "failed"))
     shutil.copyfile(path, backup := path.with_name("backup"))

@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-from jsonschema.validators import Draft202012Validator
-from openapi_spec_validator import validate
-
 from config import VERSION
 from tests.web.api import Api
 
@@ -59,10 +56,14 @@ def test_every_route_is_in_the_document_and_the_reverse(api: Api) -> None:
 
 
 def test_the_document_is_valid_openapi(api: Api) -> None:
+    from openapi_spec_validator import validate  # not above, as every process of the tests loads this file
+
     validate(api.get("/openapi.json").json)
 
 
 def test_every_route_has_an_example_that_fits_its_schema(api: Api) -> None:
+    from jsonschema.validators import Draft202012Validator  # nor this, which takes a second
+
     api_document = api.get("/openapi.json").json
     for path, methods in api_document["paths"].items():
         for method, operation in methods.items():

@@ -1,5 +1,7 @@
 """What a reading says of itself while the store stands still, and `/ready` of a file that cannot be written."""
 
+from pathlib import Path
+
 import pytest
 
 from stores.json_file.store import JsonFileStore
@@ -7,10 +9,11 @@ from tests.web.api import Api
 
 
 def test_a_reading_from_memory_says_how_old_it_is_and_others_say_nothing(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "Age" not in api.get("/status").headers
+    assert "Age" not in Api(tmp_path).get("/status").headers
     monkeypatch.setattr(JsonFileStore, "age", lambda _store: 11.2)
+    api = Api(tmp_path)
     for path in ("/status", "/summary", "/"):
         headers = api.get(path).headers
         assert headers["Age"] == "12"

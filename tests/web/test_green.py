@@ -59,25 +59,21 @@ def report_every_mixture(api: Api) -> None:
         api.clock.advance(hours * 3_600)
 
 
-@pytest.fixture
-def servers(api: Api) -> list[Any]:
-    report_every_mixture(api)
-    rows: list[Any] = api.get("/status").json
-    assert len(rows) > 250
-    return rows
-
-
 def is_well(row: Any) -> bool:
     return row["problem"] == 0 and row["last_cron_check"] is not None
 
 
-def test_all_that_shows_a_state_agrees_on_what_is_green(api: Api, servers: list[Any]) -> None:
+def test_all_that_shows_a_state_agrees_on_what_is_green(api: Api) -> None:
+    report_every_mixture(api)
+    servers = api.get("/status").json
+    assert len(servers) > 250
     board = show(api)
     rows_and_tiles = {(f"{row['server_group']}/{row['host']}", f"group-{row['server_group']}"): row for row in servers}
     seen = {(row["problem"], row["stale"], row["last_cron_check"] is None, is_well(row)) for row in servers}
     assert len(seen) == 5, "with a problem and without, checked, stale, and never checked"
     for (key, tile), row in rows_and_tiles.items():
-        page = show(api, f"/servers/{key}")
+        text = api.get(f"/servers/{key}", accept="text/html").response.text
+        page = Greens(text)
         badge = api.get(f"/badge/{key}.json").json
         shown = {
             "row": key in board.well,
@@ -88,18 +84,13 @@ def test_all_that_shows_a_state_agrees_on_what_is_green(api: Api, servers: list[
             "last hour": page.last_hour == "well",
         }
         assert set(shown.values()) == {is_well(row)}, (row, shown)
+        axes = text[text.index('<div class="axes">') : text.index("<dl>")]
+        assert re.findall(r"<h2 id=.*?>(\w+)</h2>", axes) == ["Drift", "Pipeline", "Validation"]
+        assert not re.search(r'class="[^"]*\bwell\b', axes), "the three things are never green"
         steps = [key for key in page.well if key.startswith("entry-")]
         assert not steps, "a step of the timeline is what a report said, and no verdict"
         assert (page.icon == "icon-wrong.svg") == (row["problem"] == 1)
         assert (badge["color"] == "brightgreen") == (row["problem"] == 0), "the contract of the badge"
-
-
-def test_the_three_things_on_a_servers_page_are_never_green(api: Api, servers: list[Any]) -> None:
-    for row in servers:
-        text = api.get(f"/servers/{row['server_group']}/{row['host']}", accept="text/html").response.text
-        axes = text[text.index('<div class="axes">') : text.index("<dl>")]
-        assert re.findall(r"<h2 id=.*?>(\w+)</h2>", axes) == ["Drift", "Pipeline", "Validation"]
-        assert not re.search(r'class="[^"]*\bwell\b', axes)
 
 
 def test_a_failed_pipeline_and_a_clean_check_are_no_large_green_word(api: Api) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 
-from domain.server import TIME_PATTERN
+from domain.texts import TIME_PATTERN
 from tests.web.api import Answer, Api
 from tests.web.infinity import TIMES, assert_infinity_safe
 

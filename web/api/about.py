@@ -6,8 +6,9 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from web.base.answers import Ready, json_bytes, reading
+from web.base.describe import Description, describes
 from web.base.guard import Guard
-from web.base.openapi import Description, describes, document
+from web.base.openapi import document
 from web.base.page import PAGE_MEDIA, page, page_response
 
 
@@ -24,12 +25,20 @@ def routes(guard: Guard) -> Blueprint:
         return Ready(json_bytes(described()))
 
     @blueprint.get("/openapi.json")
-    @describes(Description("This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304), scope=None))
+    @describes(
+        Description(
+            "This document", dict[str, object], {"openapi": "3.1.0"}, statuses=(200, 304), scope=None, groups="none"
+        )
+    )
     def openapi() -> Response:
         return reading(described_bytes())
 
     @blueprint.get("/docs")
-    @describes(Description("This document as a page", None, None, statuses=(200, 304), media=PAGE_MEDIA, scope=None))
+    @describes(
+        Description(
+            "This document as a page", None, None, statuses=(200, 304), media=PAGE_MEDIA, scope=None, groups="none"
+        )
+    )
     def docs() -> Response:
         base_url = request.host_url.rstrip("/")
         statuses = _statuses(described())

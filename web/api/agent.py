@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from domain.errors import NotFound
 from web.base.answers import Ready, reading
-from web.base.openapi import Description, describes
+from web.base.describe import Description, describes
 
 _FILE = {"application/zip": "#!/usr/bin/env python3 …"}
 
@@ -24,6 +24,7 @@ def routes(file: Path) -> Blueprint:
             media=_FILE,
             statuses=(200, 304, 404),
             scope=None,
+            groups="none",
         )
     )
     def fetch_agent() -> Response:

@@ -6,13 +6,13 @@ from flask import Blueprint, Response, render_template
 
 from domain.badge import Badge, badge
 from domain.freshness import Moment
-from domain.query import Query
+from domain.query import EVERY_SERVER
 from operations.servers import find, show
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
-from web.base.openapi import MOMENT, SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 
-_EVERY_SERVER = Query({}, {}, {})
 _STATUSES = (200, 304, 404, 503)
 _EXAMPLE = badge("rsyslog-prod", [SERVER], MOMENT)
 _PICTURE = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'}
@@ -25,29 +25,71 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
 
     def of_group(server_group: str) -> Badge:
         moment = now()
-        servers = find(store, moment, _EVERY_SERVER, server_group).servers
+        servers = find(store, moment, EVERY_SERVER, server_group).servers
         return badge(server_group, servers.values(), moment)
 
     def of_server(server_group: str, host: str) -> Badge:
         return badge(host, [show(store, server_group, host)], now())
 
     @blueprint.get("/badge/<server_group>.svg")
-    @describes(Description("The worst state of a group as a picture", None, None, media=_PICTURE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The worst state of a group as a picture",
+            None,
+            None,
+            media=_PICTURE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def draw_group_badge(server_group: str) -> Response:
         return _picture(of_group(server_group))
 
     @blueprint.get("/badge/<server_group>.json")
-    @describes(Description("The same for a shields.io endpoint badge", Badge, _EXAMPLE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The same for a shields.io endpoint badge",
+            Badge,
+            _EXAMPLE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def show_group_badge(server_group: str) -> Response:
         return reading(Ready(json_bytes(of_group(server_group))))
 
     @blueprint.get("/badge/<server_group>/<host>.svg")
-    @describes(Description("The state of a server as a picture", None, None, media=_PICTURE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The state of a server as a picture",
+            None,
+            None,
+            media=_PICTURE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def draw_server_badge(server_group: str, host: str) -> Response:
         return _picture(of_server(server_group, host))
 
     @blueprint.get("/badge/<server_group>/<host>.json")
-    @describes(Description("The same for a shields.io endpoint badge", Badge, _EXAMPLE, statuses=_STATUSES))
+    @describes(
+        Description(
+            "The same for a shields.io endpoint badge",
+            Badge,
+            _EXAMPLE,
+            statuses=_STATUSES,
+            scope="read",
+            groups="path",
+            door="badge",
+        )
+    )
     def show_server_badge(server_group: str, host: str) -> Response:
         return reading(Ready(json_bytes(of_server(server_group, host))))
 

@@ -5,9 +5,10 @@ from typing import NotRequired
 from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
+from operations import service
 from storage import Store
 from web.base.answers import json_response
-from web.base.openapi import Description, describes
+from web.base.describe import Description, describes
 
 
 class Health(TypedDict):
@@ -25,15 +26,18 @@ def routes(store: Store) -> Blueprint:
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/health")
-    @describes(Description("Whether the process answers", Health, _OK, scope=None))
+    @describes(Description("Whether the process answers", Health, _OK, scope=None, groups="none"))
     def health() -> Response:
         return json_response(_OK)
 
     @blueprint.get("/ready")
-    @describes(Description("Whether the store can be read and written", Health, _OK, statuses=(200, 503), scope=None))
+    @describes(
+        Description(
+            "Whether the store can be read and written", Health, _OK, statuses=(200, 503), scope=None, groups="none"
+        )
+    )
     def ready() -> Response:
-        store.check()
-        notice = store.notice()
+        notice = service.ready(store)
         return json_response({**_OK, "notice": notice} if notice else _OK)
 
     return blueprint

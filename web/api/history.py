@@ -24,7 +24,8 @@ from domain.timeline import (
 from operations.history import HistoryReading, events, history, history_summary, server_history
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
-from web.base.openapi import SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import SERVER
 
 _STATUSES = (200, 304, 400, 503)
 _ENTRY = cast(Entry, change_entry(None, SERVER, "pipeline"))
@@ -45,6 +46,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [history_row(_ENTRY)],
             parameters=HISTORY_PARAMETERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_history() -> Response:
@@ -61,6 +64,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [full_history_row(_ENTRY)],
             parameters=HISTORY_PARAMETERS,
             statuses=(*_STATUSES, 404),
+            scope="read",
+            groups="path",
         )
     )
     def list_server_history(server_group: str, host: str) -> Response:
@@ -77,6 +82,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [_COUNTS],
             parameters=SUMMARY_PARAMETERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def summarize_history() -> Response:
@@ -91,6 +98,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [annotation(_ENTRY)],
             parameters=HISTORY_PARAMETERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_events() -> Response:

@@ -15,9 +15,9 @@ from domain.tokens import Narrowing, Rights, read_narrowing
 from operations.access import LOGIN_SECONDS, Access
 from web.base.answers import private_json
 from web.base.bodies import FORM, read_body, read_json_body
+from web.base.describe import Description, describes
 from web.base.errors import STATUS
 from web.base.guard import SESSION, Guard
-from web.base.openapi import Description, describes
 from web.base.origin import need_own_page
 from web.base.page import PAGE_MEDIA, page, page_response
 
@@ -63,6 +63,7 @@ def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], M
             statuses=(200, 303),
             media=PAGE_MEDIA,
             scope=None,
+            groups="none",
         )
     )
     def show_login() -> Response:
@@ -86,6 +87,7 @@ def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], M
             form=LoginForm,
             statuses=(200, 303, 400, 401, 403, 413, 415, 429, 503),
             scope=None,
+            groups="none",
         )
     )
     def login() -> Response:
@@ -105,7 +107,11 @@ def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], M
         return private_json(answer)
 
     @blueprint.post("/logout")
-    @describes(Description("Take the cookie away", None, None, statuses=(303, 403), media=PAGE_MEDIA, scope=None))
+    @describes(
+        Description(
+            "Take the cookie away", None, None, statuses=(303, 403), media=PAGE_MEDIA, scope=None, groups="none"
+        )
+    )
     def logout() -> Response:
         need_own_page()
         response = _redirect("/login")

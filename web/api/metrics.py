@@ -1,6 +1,5 @@
 """GET /metrics: the fleet as Prometheus reads it, and what is measured of the service itself (API.md, section 9)."""
 
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
@@ -8,17 +7,17 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, request
 
 from config import VERSION
-from domain import kinds
-from domain.errors import Unavailable
 from domain.freshness import Computed, Moment, computed
 from domain.server import STATUSES, Server
 from domain.times import epoch
+from operations.service import figures
 from storage import Store
+from web.base.answers import Packed, in_pieces, send
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 from web.base.measured import Measured, head
-from web.base.openapi import MOMENT, SERVER, Description, describes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-GZIP = 31  # what zlib calls it: its largest window, and 16 for the frame
 
 
 class _Gauge(NamedTuple):
@@ -63,29 +62,25 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
             None,
             None,
             media={"text/plain": b"".join(_fleet([SERVER], MOMENT)).decode()},
+            scope="read",
+            groups="none",
+            door="metrics",
         )
     )
     def show_metrics() -> Response:
-        servers: Collection[Server] = ()
-        try:
-            store.check(writes=False)
-            servers, is_ready = store.snapshot().table(kinds.SERVER).records.values(), 1
-        except Unavailable:
-            is_ready = 0
+        kept = figures(store)
         return _answer(
             chain(
-                [
-                    _family("gitops_build_info", "The version of the service.", [(f'{{version="{VERSION}"}}', 1)]),
-                    _family("gitops_store_ready", "1 if the store can be read and written.", [("", is_ready)]),
-                    _family(
-                        "gitops_store_behind_seconds",
-                        "For how long the file has not shown all that was acknowledged.",
-                        [("", int(store.behind_seconds()))],
-                    ),
-                    _family("gitops_store_journal_bytes", "The size of the journal.", [("", store.journal_size())]),
-                ],
+                _family("gitops_build_info", "The version of the service.", [(f'{{version="{VERSION}"}}', 1)]),
+                _family("gitops_store_ready", "1 if the store can be read and written.", [("", int(kept.is_ready))]),
+                _family(
+                    "gitops_store_behind_seconds",
+                    "For how long the file has not shown all that was acknowledged.",
+                    [("", kept.behind_seconds)],
+                ),
+                _family("gitops_store_journal_bytes", "The size of the journal.", [("", kept.journal_bytes)]),
                 measured.text(),
-                _fleet(servers, now()) if is_ready else (),
+                _fleet(kept.servers.values(), now()) if kept.is_ready else (),
             )
         )
 
@@ -95,7 +90,7 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
 def _fleet(servers: Collection[Server], moment: Moment) -> Iterator[bytes]:
     """The metrics of the servers. None are kept, as in a large fleet something is reported between any two scrapes."""
     rows = [(_labels(server), server, computed(server, moment)) for server in servers]
-    yield _family(
+    yield from _family(
         "gitops_server_status",
         "1 for the status that the server has, 0 for the others.",
         (
@@ -106,21 +101,21 @@ def _fleet(servers: Collection[Server], moment: Moment) -> Iterator[bytes]:
     )
     for name, meaning, value in _GAUGES:
         numbers = ((f"{{{labels}}}", value(server, now)) for labels, server, now in rows)
-        yield _family(f"gitops_server_{name}", meaning, numbers)
+        yield from _family(f"gitops_server_{name}", meaning, numbers)
     problems = dict.fromkeys([server["server_group"] for server in servers], 0)
     for _, server, now in rows:
         problems[server["server_group"]] += now["problem"]
-    yield _family(
+    yield from _family(
         "gitops_group_problems",
         "How many servers of the group have problem 1.",
         ((f"{{{_label('server_group', group)}}}", count) for group, count in problems.items()),
     )
 
 
-def _family(name: str, meaning: str, samples: Iterable[tuple[str, int | None]]) -> bytes:
+def _family(name: str, meaning: str, samples: Iterable[tuple[str, int | None]]) -> Iterator[bytes]:
     """One metric in the text format, in which all its samples stand together."""
-    lines = [f"{name}{labels} {number}\n" for labels, number in samples if number is not None]
-    return head(name, "gauge", meaning) + "".join(lines).encode()
+    yield head(name, "gauge", meaning)
+    yield from in_pieces(f"{name}{labels} {number}\n" for labels, number in samples if number is not None)
 
 
 def _labels(server: Server) -> str:
@@ -138,13 +133,12 @@ def _seconds(time: str | None) -> int | None:
 
 
 def _answer(metrics: Iterable[bytes]) -> Response:
-    """The metrics, each compressed as it is made if the scraper takes that: a large fleet is never whole in memory."""
+    """The metrics, compressed as they are made if the scraper takes that: a large fleet is never whole in memory."""
     response = Response(content_type=CONTENT_TYPE)
     response.headers["Vary"] = "Accept-Encoding"
     if request.accept_encodings.quality("gzip") > 0:
-        packer = zlib.compressobj(level=1, wbits=GZIP)
-        response.data = b"".join(map(packer.compress, metrics)) + packer.flush()
+        send(response, Packed(metrics).compressed())
         response.headers["Content-Encoding"] = "gzip"
     else:
-        response.data = b"".join(metrics)
+        send(response, list(metrics))
     return response

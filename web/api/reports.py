@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from pydantic import Field
 
 from config import Settings
@@ -15,8 +15,10 @@ from operations.servers import take_reports
 from storage import Store
 from web.base.answers import FullRecord, full, json_response
 from web.base.bodies import read_report_body, turn
+from web.base.describe import Description, describes
+from web.base.examples import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE
 from web.base.guard import Guard
-from web.base.openapi import DRIFT_EXAMPLE, REPORT_EXAMPLE, SERVER_EXAMPLE, Description, describes
+from web.base.notes import notes
 
 MAX_NAMED = 50
 MAX_NAME = 80
@@ -40,10 +42,10 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
             return answer(read_reports(source, body, moment.now), moment)
 
     def answer(given: Reports, moment: Moment) -> Response:
-        g.server = _key(given)
+        notes().about = _key(given)
         actor = guard.admit(given.reports)
         reported = take_reports(store, moment, given.reports, actor)
-        g.reports, g.ignored_fields = len(given.reports) - reported.ignored, len(given.ignored)
+        notes().reports, notes().ignored_fields = len(given.reports) - reported.ignored, len(given.ignored)
         records = [full(server, moment) for server in reported.servers]
         response = json_response(records if given.is_array else records[0], 201 if reported.is_created else 200)
         if reported.ignored:
@@ -64,6 +66,8 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
             example=REPORT_EXAMPLE,
             statuses=_STATUSES,
             scope="pipeline",
+            groups="body",
+            counter="pipeline",
         )
     )
     def report_pipeline() -> Response:
@@ -79,6 +83,8 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
             example=DRIFT_EXAMPLE,
             statuses=_STATUSES,
             scope="cron",
+            groups="body",
+            counter="cron",
         )
     )
     def report_cron() -> Response:

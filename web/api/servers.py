@@ -8,8 +8,11 @@ from domain.freshness import Moment
 from domain.query import FILTERS, PAGE, read_query
 from operations.servers import delete, find, show
 from storage import Store
-from web.base.answers import FullRecord, Kept, Ready, Rows, full, json_bytes, reading
-from web.base.openapi import ROW_EXAMPLE, SERVER_EXAMPLE, Description, Row, describes
+from web.api.board import Board
+from web.base.answers import FullRecord, Ready, full, json_bytes, reading
+from web.base.describe import Description, describes
+from web.base.examples import ROW_EXAMPLE, SERVER_EXAMPLE
+from web.base.openapi import Row
 
 _READ = (200, 304, 400, 503)
 
@@ -17,22 +20,28 @@ _READ = (200, 304, 400, 503)
 def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
     """The routes that the board is read by."""
     blueprint = Blueprint("status", __name__)
-    rows, kept = Rows(), Kept()
+    board = Board()
 
     def listed(server_group: str | None = None) -> Response:
         moment = now()
         query = read_query(request.args.items(multi=True), moment.now, pages=True)
         found = find(store, moment, query, server_group)
-        if server_group is None and query.selects_all and not query.is_paged:
-            return reading(kept.ready(found.servers, moment, lambda: rows.whole(found.servers, moment)))
-        response = reading(rows.some(found.servers, moment))
+        response = reading(board.array(found.parts, moment))
         if query.is_paged:
             response.headers["X-Total-Count"] = str(found.total)
         return response
 
     @blueprint.get("/status")
     @describes(
-        Description("Every server as a flat row", list[Row], [ROW_EXAMPLE], parameters=FILTERS + PAGE, statuses=_READ)
+        Description(
+            "Every server as a flat row",
+            list[Row],
+            [ROW_EXAMPLE],
+            parameters=FILTERS + PAGE,
+            statuses=_READ,
+            scope="read",
+            groups="filters",
+        )
     )
     def list_servers() -> Response:
         return listed()
@@ -45,19 +54,32 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             [ROW_EXAMPLE],
             parameters=FILTERS + PAGE,
             statuses=(*_READ, 404),
+            scope="read",
+            groups="path",
         )
     )
     def list_group(server_group: str) -> Response:
         return listed(server_group)
 
     @blueprint.get("/status/<server_group>/<host>")
-    @describes(Description("One server", FullRecord, SERVER_EXAMPLE, statuses=(200, 304, 404, 503)))
+    @describes(
+        Description(
+            "One server",
+            FullRecord,
+            SERVER_EXAMPLE,
+            statuses=(200, 304, 404, 503),
+            scope="read",
+            groups="path",
+        )
+    )
     def show_server(server_group: str, host: str) -> Response:
         return reading(Ready(json_bytes(full(show(store, server_group, host), now()))))
 
     @blueprint.delete("/status/<server_group>/<host>")
     @describes(
-        Description("Take a decommissioned server off the board", None, None, statuses=(204, 404), scope="admin")
+        Description(
+            "Take a decommissioned server off the board", None, None, statuses=(204, 404), scope="admin", groups="path"
+        )
     )
     def delete_server(server_group: str, host: str) -> Response:
         delete(store, now(), server_group, host, g.rights.label)

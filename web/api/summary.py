@@ -10,8 +10,9 @@ from domain.server import Server
 from domain.summary import Group, Summary, group_rows, summarize
 from operations.servers import find
 from storage import Store
-from web.base.answers import Kept, Ready, json_bytes, reading
-from web.base.openapi import MOMENT, SERVER, Description, describes
+from web.base.answers import Body, Kept, Ready, json_bytes, reading
+from web.base.describe import Description, describes
+from web.base.examples import MOMENT, SERVER
 
 _STATUSES = (200, 304, 400, 503)
 
@@ -26,10 +27,10 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         query = read_query(request.args.items(multi=True), moment.now, pages=False)
         servers = find(store, moment, query).servers
 
-        def make() -> tuple[Ready, float]:
+        def make() -> tuple[Body, float]:
             return Ready(json_bytes(count(servers.values(), moment))), holds_until(servers.values(), moment)
 
-        return reading(kept.ready(servers, moment, make) if query.selects_all else make()[0])
+        return reading(kept.body(servers, moment, make))
 
     @blueprint.get("/summary")
     @describes(
@@ -39,6 +40,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             summarize([SERVER], MOMENT),
             parameters=FILTERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def show_summary() -> Response:
@@ -52,6 +55,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             group_rows([SERVER], MOMENT),
             parameters=FILTERS,
             statuses=_STATUSES,
+            scope="read",
+            groups="filters",
         )
     )
     def list_groups() -> Response:

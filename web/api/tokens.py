@@ -10,7 +10,8 @@ from domain.tokens import NewToken, TokenRow, read_new_token
 from operations.access import Access
 from web.base.answers import private_json
 from web.base.bodies import read_json_body
-from web.base.openapi import SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import SERVER
 
 
 class MadeToken(TokenRow):
@@ -38,7 +39,11 @@ def routes(access: Access, settings: Settings, now: Callable[[], Moment]) -> Blu
     blueprint = Blueprint("tokens", __name__)
 
     @blueprint.get("/tokens")
-    @describes(Description("Every token, without its secret", list[TokenRow], [_ROW], scope="admin"))
+    @describes(
+        Description(
+            "Every token, without its secret", list[TokenRow], [_ROW], scope="admin", groups="none", door="locked"
+        )
+    )
     def list_tokens() -> Response:
         return private_json(access.rows())
 
@@ -52,6 +57,8 @@ def routes(access: Access, settings: Settings, now: Callable[[], Moment]) -> Blu
             example=_WANTED,
             statuses=(201, 400, 413, 415),
             scope="admin",
+            groups="none",
+            door="locked",
         )
     )
     def make_token() -> Response:
@@ -62,7 +69,15 @@ def routes(access: Access, settings: Settings, now: Callable[[], Moment]) -> Blu
 
     @blueprint.delete("/tokens/<token_id>")
     @describes(
-        Description("End a token, and the short-lived ones it gave", None, None, statuses=(204, 404), scope="admin")
+        Description(
+            "End a token, and the short-lived ones it gave",
+            None,
+            None,
+            statuses=(204, 404),
+            scope="admin",
+            groups="none",
+            door="locked",
+        )
     )
     def revoke_token(token_id: str) -> Response:
         access.revoke(token_id)

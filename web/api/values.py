@@ -10,7 +10,8 @@ from domain.summary import Value, value_rows
 from operations.servers import find
 from storage import Store
 from web.base.answers import Ready, json_bytes, reading
-from web.base.openapi import SERVER, Description, describes
+from web.base.describe import Description, describes
+from web.base.examples import SERVER
 
 
 def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
@@ -25,6 +26,8 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
             value_rows([SERVER], "environment"),
             parameters=(FIELD, *FILTERS),
             statuses=(200, 304, 400, 503),
+            scope="read",
+            groups="filters",
         )
     )
     def list_values() -> Response:

@@ -1,24 +1,26 @@
 """Servers -> JSON, and the ready bytes of a reading."""
 
 import gzip
-import math
-import weakref
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from functools import cached_property
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from operator import itemgetter
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated, Any, Protocol, cast
 
 import orjson
 from flask import Response, request
 from pydantic import Field
 
-from domain.freshness import TIMES, Computed, Moment, computed
+from domain.freshness import Computed, Moment, computed
 from domain.rules import notice
 from domain.server import FIELDS, Record, Server, Servers
+from storage import Part
 
-_times = itemgetter(*TIMES)
+GZIP = 31  # what zlib calls it: its largest window, and 16 for the frame
+LEVEL = 1  # a fleet shrinks to a tenth, and higher levels take several times as long for little more
+TAG_BYTES = 12
+PIECE_BYTES = 262_144  # of a large body, that are sent at once
+
 _ROW_FIELDS = tuple(name for name in FIELDS if name != "changed_files")
 
 
@@ -60,119 +62,110 @@ def private_json(value: Any, status: int = 200) -> Response:
     return response
 
 
+class Body(Protocol):
+    """A body that may be sent many times, in pieces. Its tag is a weak one: the same for the plain and the compressed
+    bytes (RFC 9110, section 8.8.1)."""
+
+    @property
+    def tag(self) -> str:
+        """What tells the body from another."""
+
+    def plain(self) -> Sequence[bytes]:
+        """The bytes."""
+
+    def compressed(self) -> Sequence[bytes]:
+        """The same as one gzip member."""
+
+
 class Ready:
-    """A body that may be sent many times: its bytes, its tag, and the compressed bytes once somebody wants them.
+    """A body that is there."""
 
-    The tag is a weak one: the same for the plain and the compressed bytes (RFC 9110, section 8.8.1).
-    """
-
-    def __init__(self, content: bytes, tag: str | None = None) -> None:
+    def __init__(self, content: bytes) -> None:
         self.content = content
-        self.tag = tag or f"{_digest(content):x}"
+        self.tag = digest(content)
 
-    @cached_property
-    def compressed(self) -> bytes:
-        """Level 1: a fleet shrinks to a tenth, and higher levels take several times as long for little more."""
-        return gzip.compress(self.content, compresslevel=1, mtime=0)
+    def plain(self) -> Sequence[bytes]:
+        return [self.content]
+
+    def compressed(self) -> Sequence[bytes]:
+        return [gzip.compress(self.content, compresslevel=LEVEL, mtime=0)]
 
 
-def reading(ready: Ready, mimetype: str = "application/json") -> Response:
+class Packed:
+    """A body that only its compressed bytes are kept of, as it may be large."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        packer, hashed = zlib.compressobj(LEVEL, wbits=GZIP), blake2b(digest_size=TAG_BYTES)
+        packed = []
+        for piece in pieces:
+            hashed.update(piece)
+            packed.append(packer.compress(piece))
+        self._packed = b"".join([*packed, packer.flush()])
+        self.tag = hashed.hexdigest()
+
+    def plain(self) -> Sequence[bytes]:
+        return [zlib.decompress(self._packed, wbits=GZIP)]
+
+    def compressed(self) -> Sequence[bytes]:
+        return [self._packed]
+
+
+def reading(body: Body, mimetype: str = "application/json") -> Response:
     """The answer to a reading: 304 for a reader who has it already, compressed for one who takes that."""
     response = Response(mimetype=mimetype)
-    if request.if_none_match.contains_weak(ready.tag):
+    if request.if_none_match.contains_weak(body.tag):
         response.status_code = 304
     elif request.accept_encodings.quality("gzip") > 0:
-        response.data = ready.compressed
+        send(response, body.compressed())
         response.headers["Content-Encoding"] = "gzip"
     else:
-        response.data = ready.content
-    response.set_etag(ready.tag, weak=True)
+        send(response, body.plain())
+    response.set_etag(body.tag, weak=True)
     response.headers["Cache-Control"] = "no-cache"  # ask each time: yesterday's board is a lie
     response.headers["Vary"] = "Accept-Encoding"
     return response
 
 
+def in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
+    """The texts, many at once: each by itself would cost a call of its own, and all at once the memory of a fleet."""
+    texts = iter(texts)
+    while piece := "".join(islice(texts, 10_000)):
+        yield piece.encode()
+
+
+def send(response: Response, pieces: Sequence[bytes]) -> None:
+    """Answer with the pieces: joined where they are small, as each is a send of its own, and never all at once."""
+    response.content_length = sum(map(len, pieces))
+    response.response = _joined(pieces) if len(pieces) > 1 else pieces
+
+
+def _joined(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    some, size = list[bytes](), 0
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            yield b"".join(some)
+            some, size = [], 0
+    yield b"".join(some)
+
+
 class Kept:
-    """An answer about the whole fleet: it holds until the next report, or until the next server turns stale.
+    """An answer about the whole fleet: it holds until the next report, or until the next server turns stale. It goes
+    with the fleet that it is about."""
 
-    It keeps no fleet alive, and goes with the one that it is about: whatever is asked in whatever order, there is one.
-    """
-
-    def __init__(self) -> None:
-        self._kept: tuple[weakref.ref[Servers], int, float, Ready] | None = None
-
-    def ready(self, servers: Servers, moment: Moment, make: Callable[[], tuple[Ready, float]]) -> Ready:
+    def body(self, servers: Servers, moment: Moment, make: Callable[[], tuple[Body, float]]) -> Body:
         """The answer about these servers. `make` gives it with the epoch second from which it holds no more."""
-        kept = self._kept  # once: another thread may put a newer one in its place meanwhile
-        if kept and kept[0]() is servers and kept[1] <= moment.now < kept[2]:
-            return kept[3]
-        ready, until = make()
-        self._kept = (weakref.ref(servers, self._forget), moment.now, until, ready)
-        return ready
-
-    def _forget(self, gone: "weakref.ref[Servers]") -> None:
-        if self._kept and self._kept[0] is gone:
-            self._kept = None
+        if not isinstance(servers, Part):  # a selection
+            return make()[0]
+        kept = servers.made.get(self)
+        if kept and kept[0] <= moment.now < kept[1]:
+            return cast(Body, kept[2])
+        body, until = make()
+        servers.made[self] = (moment.now, until, body)
+        return body
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """The row that was made of a server: its bytes, their digest, and when time makes it another.
-
-    It does not keep its server, which may have changed meanwhile, but what tells it from every other: a report gives it
-    another revision, whoever reads the file anew another list, and a clock that is put right other times.
-    """
-
-    revision: int
-    files: list[str]
-    times: tuple[str | None, ...]
-    stale_from: float
-    is_stale: bool
-    line: bytes
-    digest: int
-
-
-class Rows:
-    """The bytes of rows: one is made once a change of its server, and once more when that turns stale."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, _Made] = {}
-
-    def whole(self, servers: Servers, moment: Moment) -> tuple[Ready, float]:
-        """The array of all servers, and until when it holds. Rows of servers that are gone are forgotten."""
-        self._rows = rows = {key: self._row(key, server, moment) for key, server in servers.items()}
-        until = min((made.stale_from for made in rows.values() if not made.is_stale), default=math.inf)
-        return _array(rows.values()), until
-
-    def some(self, servers: Servers, moment: Moment) -> Ready:
-        """The array of a selection of servers."""
-        return _array([self._row(key, server, moment) for key, server in servers.items()])
-
-    def _row(self, key: str, server: Server, moment: Moment) -> _Made:
-        known = self._rows.get(key)
-        revision, files, times = server["revision"], server["changed_files"], _times(server)
-        if (
-            known
-            and known.files is files
-            and known.revision == revision
-            and known.times == times
-            and known.is_stale is (moment.now >= known.stale_from)
-        ):
-            return known
-        line = b"%b" % orjson.dumps(row(server, moment))  # a copy: orjson's own keep the kilobytes they were written in
-        return _Made(revision, files, times, moment.stale_from(server), moment.is_stale(server), line, _digest(line))
-
-
-def _array(rows: Collection[_Made]) -> Ready:
-    """The rows as an array. Its tag is made from their digests: to hash megabytes again takes longer than to send them.
-
-    Rows are sorted by what is in them, so their sum tells as much as their sequence.
-    """
-    lines = [row.line for row in rows]
-    return Ready(
-        b"".join([b"[", b",\n".join(lines), b"]\n"]), f"{sum(row.digest for row in rows) % 2**96:x}-{len(rows):x}"
-    )
-
-
-def _digest(content: bytes) -> int:
-    return int.from_bytes(blake2b(content, digest_size=12).digest())
+def digest(content: bytes) -> str:
+    """What tells one content from another."""
+    return blake2b(content, digest_size=TAG_BYTES).hexdigest()

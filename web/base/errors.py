@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from domain import errors
 from web.base.answers import json_response
 from web.base.bodies import FORM
+from web.base.describe import description_of
 from web.base.links import given_but, linker
-from web.base.openapi import description_of
 from web.base.page import error_response, is_for_eyes, page
 
 STATUS = {
@@ -75,8 +75,15 @@ def _answer(
     status: int, code: str, sentence: str, fields: dict[str, str] | None = None, groups: Sequence[str] = ()
 ) -> Response:
     if _is_seen_by_a_person():
-        link = linker(given_but(fields or ()))
-        shown = {"status": status, "sentence": sentence, "fields": fields, "groups": groups, "link": link}
+        route = description_of(request.endpoint)
+        shown = {
+            "status": status,
+            "sentence": sentence,
+            "fields": fields,
+            "groups": groups,
+            "is_of_servers": route is not None and route.scope == "read",
+            "link": linker(given_but(fields or ())),
+        }
         return error_response(page("error.html", **shown), status)
     content: dict[str, Any] = {"error": sentence, "code": code}
     if fields:
@@ -90,7 +97,7 @@ def _is_seen_by_a_person() -> bool:
     if not is_for_eyes():
         return False
     endpoint = request.endpoint or _endpoint_of_another_method()
-    description = description_of(current_app.view_functions[endpoint]) if endpoint else None
+    description = description_of(endpoint)
     if description is None:
         return True
     return "text/html" in description.media or (description.form is not None and request.mimetype == FORM)

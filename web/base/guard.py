@@ -7,16 +7,16 @@ from functools import cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from config import Settings
 from domain.errors import Forbidden, TooMany, Unauthorized, Unavailable
+from domain.filters import wanted_words
 from domain.freshness import Moment
-from domain.query import wanted_words
 from domain.report import Report
 from domain.tokens import ANYBODY, Rights
 from operations.access import NOT_VALID, Access
-from web.base.openapi import Description, description_of
+from web.base.describe import Description, description_of
 from web.base.origin import need_own_page
 from web.base.page import is_for_eyes
 
@@ -26,8 +26,6 @@ MAX_COUNTED = 10_000  # addresses, or tokens, that are counted by themselves
 
 MISSING = "This needs a token; send it as Authorization: Bearer TOKEN, or as X-API-Key: TOKEN."
 SESSION = "gitops_status_session"  # the cookie
-# A report names its groups in its body: who reads that asks Guard.admit.
-_IN_BODY = ("pipeline", "cron")
 
 
 class Guard:
@@ -69,39 +67,37 @@ class Guard:
             self._reports.count(rights.id, len(reports), "reports by this token", self._now().now)
         return rights.label
 
-    def needs(self, blueprint: str, scope: str) -> bool:
-        """Whether a route of that blueprint and scope needs a token, by the settings."""
-        if blueprint == "tokens":
+    def needs(self, route: Description) -> bool:
+        """Whether a route needs a token, by the settings."""
+        if route.door == "locked":
             return True
-        if self._auth == "open" or blueprint in self._open:
+        if route.scope is None or self._auth == "open" or route.door in self._open:
             return False
-        return self._auth == "all" or scope != "read"
+        return self._auth == "all" or route.scope != "read"
 
     def _look(self) -> Response | None:
-        rule = request.url_rule
-        if rule is None:  # there is no such route
+        route, is_needed = self._asked(request.endpoint)
+        if route is None:
             return None
-        description, is_needed = self._asked(rule.endpoint)
-        if self._networks and rule.endpoint.startswith("legacy."):
+        if self._networks and route.door == "legacy":
             self._check_network()
-        if description is None or description.scope is None:
+        if route.scope is None:
             return None
         if is_needed:
             try:
                 g.rights = self.rights()
             except Unauthorized:
-                if request.blueprint == "pages" and is_for_eyes():
+                if "text/html" in route.media and is_for_eyes():
                     return _to_login()
                 raise
-            _check(g.rights, description)
+            _check(g.rights, route)
         else:
             g.rights = self._whoever()
         return None
 
-    def _described(self, endpoint: str) -> tuple[Description | None, bool]:
-        description = description_of(current_app.view_functions[endpoint])
-        scope = description.scope if description else None
-        return description, scope is not None and self.needs(endpoint.split(".", maxsplit=1)[0], scope)
+    def _described(self, endpoint: str | None) -> tuple[Description | None, bool]:
+        route = description_of(endpoint)
+        return route, route is not None and self.needs(route)
 
     def _whoever(self) -> Rights:
         """Where no token is needed everybody may do all, and a valid one says who it is."""
@@ -185,14 +181,14 @@ def _to_login() -> Response:
     return response
 
 
-def _check(rights: Rights, description: Description) -> None:
+def _check(rights: Rights, route: Description) -> None:
     """Raise Forbidden unless the rights have the scope, and the groups that the request names."""
-    rights.need(description.scope or "")
-    if not rights.groups or description.scope in _IN_BODY:
+    rights.need(route.scope or "")
+    if not rights.groups or route.groups == "body":
         return
-    if server_group := (request.view_args or {}).get("server_group"):
-        rights.need_groups([server_group])
-    elif "server_group" not in description.parameters:
+    if route.groups == "path":
+        rights.need_groups([(request.view_args or {})["server_group"]])
+    elif route.groups == "none":
         raise Forbidden(f"The token {rights.label!r} is limited to groups, and this is about all.")
     elif wanted := wanted_words(request.args.getlist("server_group")):
         rights.need_groups(sorted(wanted))

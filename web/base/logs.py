@@ -5,11 +5,12 @@ import logging
 from typing import Any, Literal
 from urllib.parse import quote
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from gunicorn import glogging
 
 from domain.times import time_text
 from web.base.bodies import seconds_taken
+from web.base.notes import notes
 
 logger = logging.getLogger("gitops_status.access")
 
@@ -36,7 +37,7 @@ def register(app: Flask) -> None:
 
 def _write(response: Response) -> Response:
     arguments = request.view_args or {}
-    server = g.get("server") or "/".join(quote(name) for name in arguments.values())
+    server = notes().about or "/".join(quote(name) for name in arguments.values())
     milliseconds = round(seconds_taken() * 1000, 1)
     path = quote(request.path, safe="/:")
     logger.info(

@@ -4,17 +4,16 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import accumulate
+from typing import get_args
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from web.base.bodies import seconds_taken
 from web.base.counters import Counts
+from web.base.describe import Counter, description_of
+from web.base.notes import notes
 
-SOURCES = ("pipeline", "cron", "legacy")
-# By the route, so that a report counts too that gets no further than to be asked for a token.
-_SOURCES = dict(
-    zip(("reports.report_pipeline", "reports.report_cron", "legacy.post_legacy_status"), SOURCES, strict=True)
-)
+SOURCES: tuple[Counter, ...] = get_args(Counter)
 RESULTS = ("stored", "refused", "failed")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -79,10 +78,11 @@ class Measured:
         route = request.url_rule.rule if request.url_rule else "unknown"
         method = request.method if request.method in METHODS else "unknown"
         self._took(_requests(method, route, code), seconds_taken())
-        if source := _SOURCES.get(request.endpoint or ""):
+        # By the route: a report counts too that gets no further than to be asked for a token.
+        if (described := description_of(request.endpoint)) and (source := described.counter):
             if code < 400:
-                self._counts.add(_reports(source, "stored"), (0, g.reports))
-                self._counts.add(IGNORED_FIELDS, (0, g.get("ignored_fields", 0)))
+                self._counts.add(_reports(source, "stored"), (0, notes().reports))
+                self._counts.add(IGNORED_FIELDS, (0, notes().ignored_fields))
             else:
                 self._counts.add(_reports(source, "refused" if code < 500 else "failed"), (0, 1))
         return response

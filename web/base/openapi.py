@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypeVar
+from typing import Any, NotRequired, get_type_hints
 
 from flask import Flask
 from pydantic import TypeAdapter
@@ -11,19 +10,16 @@ from typing_extensions import TypedDict
 from werkzeug.routing import Rule
 
 from config import VERSION
-from domain.freshness import Computed, Moment
+from domain.filters import MAX_LIMIT, NO_FILTER
+from domain.freshness import Computed
 from domain.history import ENTRY_CHOICES
-from domain.query import AGES, FIELD, FLAG_FILTERS, MAX_LIMIT, NO_FILTER, TEXT_FILTERS
-from domain.report import RUN_DEFAULTS, Report
-from domain.rules import apply
-from domain.server import CHOICES, NAME_PATTERN, Record
+from domain.query import AGES, FIELD, FLAG_FILTERS, TEXT_FILTERS
+from domain.server import CHOICES, Record
+from domain.texts import NAME_PATTERN
 from domain.timeline import ENTRY_FILTERS, WINDOW
-from domain.times import WHEN_FORMS, epoch
-from domain.tokens import Scope
-from web.base.answers import full, row
+from domain.times import WHEN_FORMS
 from web.base.bodies import FORM
-
-View = TypeVar("View", bound=Callable[..., Any])
+from web.base.describe import Description, description_of
 
 
 class Error(TypedDict):
@@ -34,40 +30,11 @@ class Error(TypedDict):
     fields: NotRequired[dict[str, str]]
 
 
-class Row(Record, Computed):
-    """A server as a flat row: its record without `changed_files`, then what is computed from it."""
+# A typed dict can add to another and not leave out, so this one is made of the others' fields.
+_FIELDS = get_type_hints(Record, include_extras=True) | get_type_hints(Computed, include_extras=True)
+Row = TypedDict("Row", {name: kind for name, kind in _FIELDS.items() if name != "changed_files"})  # type: ignore[misc]
+Row.__doc__ = "A server as a flat row: its record without `changed_files`, then what is computed from it."
 
-
-REPORT_EXAMPLE: dict[str, Any] = {
-    "project_name": "gitops-for-servers",
-    "repo_name": "rsyslog",
-    "server_group": "rsyslog-prod",
-    "server_type": "rsyslog",
-    "environment": "prod",
-    "host": "rsyslog-01",
-    "status": "synced",
-    "validation_status": "passed",
-    "validation_message": "rsyslog syntax validation passed",
-    "commit_sha": "abc1234",
-    "branch": "master",
-    "updated_by": "woodpecker",
-}
-DRIFT_EXAMPLE: dict[str, Any] = {
-    "server_group": "rsyslog-prod",
-    "host": "rsyslog-01",
-    "status": "out_of_sync",
-    "changed_files": ["/etc/rsyslog.conf", "/etc/rsyslog.d/50-default.conf"],
-    "check_interval": 300,
-}
-SERVER = apply(
-    None,
-    Report("pipeline", "rsyslog-prod", "rsyslog-01", {**RUN_DEFAULTS, **REPORT_EXAMPLE}, {}),
-    "2026-04-26T10:30:00Z",
-    1,
-)
-MOMENT = Moment(epoch(SERVER["timestamp"]), 7_200)
-SERVER_EXAMPLE = full(SERVER, MOMENT)
-ROW_EXAMPLE = row(SERVER, MOMENT)
 
 _REASONS = {
     200: "As asked.",
@@ -132,47 +99,12 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What the document says of a route: the type of its JSON answer with an instance to show, that of its body with an
-    example, the query parameters, the statuses, what else than JSON it answers: media types with examples, and the
-    scope that it needs where a token is asked for, None where none ever is. `form` is the type of a body that may come
-    from a form instead."""
-
-    summary: str
-    answer: Any
-    shows: Any
-    body: Any = None
-    example: Any = None
-    form: Any = None
-    parameters: Sequence[str] = ()
-    statuses: Sequence[int] = (200,)
-    media: Mapping[str, str] = field(default_factory=dict)
-    scope: Scope | None = "read"
-
-
-def describes(description: Description) -> Callable[[View], View]:
-    """Say what a view does, beside the view. `document` collects it."""
-
-    def described(view: View) -> View:
-        view.__dict__["description"] = description
-        return view
-
-    return described
-
-
-def description_of(view: Callable[..., Any]) -> Description | None:
-    """What was said of a view; None for the files of the pages."""
-    found: Description | None = vars(view).get("description")
-    return found
-
-
-def document(app: Flask, needs: Callable[[str, str], bool]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the routes of an app; `needs` tells by blueprint and scope which ask for a token."""
+def document(app: Flask, needs: Callable[[Description], bool]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the routes of an app; `needs` tells which ask for a token."""
     routes = [
         (rule, rule_description)
         for rule in app.url_map.iter_rules()
-        if (rule_description := description_of(app.view_functions[rule.endpoint]))
+        if (rule_description := description_of(rule.endpoint))
     ]
     models = [model for _, route in routes for model in (route.answer, route.body, route.form) if model is not None]
     references, definitions = TypeAdapter.json_schemas(
@@ -180,18 +112,13 @@ def document(app: Flask, needs: Callable[[str, str], bool]) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     schemas = {name: schema for (name, _), schema in references.items()}
-    # A typed dict can add to another and not leave out: the row is declared with this one, and shown without it.
-    definitions["$defs"]["Row"]["properties"].pop("changed_files")
-    definitions["$defs"]["Row"]["required"].remove("changed_files")
     paths: dict[str, Any] = {}
     for rule, route in routes:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
             path[method.lower()] = _operation(rule, route, schemas)
             if route.scope:
-                path[method.lower()]["security"] = _security(
-                    route.scope, needs(rule.endpoint.split(".")[0], route.scope)
-                )
+                path[method.lower()]["security"] = _security(route.scope, needs(route))
     return {
         "openapi": "3.1.0",
         "info": {

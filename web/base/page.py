@@ -1,10 +1,10 @@
 """Templates -> pages: their bytes, and the policy that they are shown under."""
 
-from flask import Response, render_template, request
+from flask import Response, request, stream_template
 
-from domain.reasons import length_text, plural
-from domain.verdict import KINDS, WORDS
-from web.base.answers import Ready, reading
+from domain.verdict import KINDS, WORDS, Kind
+from domain.words import length_text, plural
+from web.base.answers import Body, Packed, in_pieces, reading
 from web.base.links import linker
 
 PAGE_MEDIA = {"text/html": "<!doctype html>…"}
@@ -19,20 +19,26 @@ def is_for_eyes() -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
-def page(template: str, **values: object) -> Ready:
+def icon(kind: Kind | None) -> str:
+    """The icon of a page that shows this verdict: it stands in a tab that nobody looks at."""
+    quiet: dict[Kind | None, str] = {"well": "icon-well.svg", "never_checked": "icon.svg", None: "icon.svg"}
+    return quiet.get(kind, "icon-wrong.svg")
+
+
+def page(template: str, **values: object) -> Body:
     """The bytes of a page. A page that is told no `link` has no filters to keep in its links."""
     shared = {"plural": plural, "length_text": length_text, "kinds": KINDS, "kind_words": WORDS, "link": linker([])}
-    return Ready(render_template(template, **(shared | values)).encode())
+    return Packed(in_pieces(stream_template(template, **(shared | values))))
 
 
-def page_response(ready: Ready) -> Response:
+def page_response(body: Body) -> Response:
     """The answer with a page that a browser may ask for again."""
-    return _under_policy(reading(ready, "text/html"))
+    return _under_policy(reading(body, "text/html"))
 
 
-def error_response(ready: Ready, status: int) -> Response:
+def error_response(body: Body, status: int) -> Response:
     """The answer with a page that says what is wrong; nobody keeps it."""
-    return _under_policy(Response(ready.content, status, mimetype="text/html"))
+    return _under_policy(Response(body.plain(), status, mimetype="text/html"))
 
 
 def _under_policy(response: Response) -> Response:

@@ -11,8 +11,8 @@ from domain import choices
 from domain.freshness import Moment
 from domain.query import FILTERS, Query, read_query
 from domain.server import Server, Servers
-from domain.summary import group_rows, summarize
-from domain.verdict import KINDS, verdicts_by_group, worst_kind
+from domain.summary import summarize
+from domain.verdict import groups_worst_first
 from operations.servers import find
 from storage import Store
 from web.base.links import Given, given, linker
@@ -55,7 +55,7 @@ class Selection:
             "is_empty": not fleet,
             "total": len(self.servers),
             "summary": summarize(self.without(*STATES), self._moment),
-            "groups": _groups(self.without("server_group"), self._moment),
+            "groups": groups_worst_first(self.without("server_group"), self._moment),
             "titles": CHOICES,
             "choices": self.choices,
             "unknown": list(choices.unknown(fleet, self.query)),
@@ -68,14 +68,3 @@ class Selection:
 
     def _query(self, filters: Given) -> Query:
         return replace(read_query(filters, self._moment.now, pages=False), rights=g.rights)
-
-
-def _groups(servers: Collection[Server], moment: Moment) -> list[Any]:
-    """The groups, the worst first."""
-    verdicts = verdicts_by_group(servers, moment)
-    rows = [
-        {**row, "kind": worst_kind(counts), "never_checked": counts["never_checked"]}
-        for row in group_rows(servers, moment)
-        if (counts := verdicts[row["server_group"]])
-    ]
-    return sorted(rows, key=lambda group: (KINDS.index(group["kind"]), -group["problem"], group["server_group"]))
