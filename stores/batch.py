@@ -42,6 +42,8 @@ def decide_batch(
             before[kind][key] = changed[key] if changed and key in changed else get(kind, key)
         try:
             decision = change.decide(before, revision + 1)
+            if not decision.is_within(before):
+                raise KeyError("a decision stores a record that it did not name")  # noqa: TRY301 - as if it had raised it
         except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
             answers.append(error)
             continue

@@ -29,6 +29,8 @@ class MemoryStore:
             for kind, key in refs:
                 before.setdefault(kind, {})[key] = self.get(KINDS[kind], key)
             decision = decide(before, self._snapshot.revision + 1)
+            if not decision.is_within(before):
+                raise KeyError
             if not decision.changes_nothing(before):
                 self._take(self._snapshot.revision + len(refs), decision.records, decision.events)
             return Commit(before, decision.records)

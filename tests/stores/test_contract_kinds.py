@@ -69,6 +69,15 @@ def test_a_decision_over_several_kinds_is_one_commit(store: Store) -> None:
     assert told(store) == [(3, "parcel:a/1", "came", "here")]
 
 
+@pytest.mark.parametrize("stored", ["parcel:a/2", "tick:a"])
+def test_what_a_decision_did_not_name_it_cannot_store(store: Store, stored: str) -> None:
+    """In a database nobody would have locked it, and nothing would be there to be written."""
+    kind, key = ref(stored)
+    with pytest.raises(KeyError):
+        store.change([ref("parcel:a/1")], lambda _before, _revision: Decision({kind: {key: tick(key)}}))
+    assert [table.records for table in tables(store)] == [{}, {}, {}]
+
+
 def test_a_change_that_gives_back_the_records_of_all_kinds_is_no_commit(store: Store) -> None:
     note(store, ("a/x", "synced"), ("parcel:a/x", "here"), ("tick:a", "on"))
     before = store.snapshot()
