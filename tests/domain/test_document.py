@@ -66,7 +66,9 @@ def test_whatever_the_layout_of_the_file_its_servers_come_sorted_by_group_then_h
     assert list(read_document(content, _refuse).records["server"]) == sorted(fleet, key=lambda key: key.split("/"))
 
 
-@pytest.mark.parametrize("replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b"},\n", b'"ticks":{\n', b'"', b'"servers":{\n'])
+@pytest.mark.parametrize(
+    "replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b"},\n", b'"ticks":{\n', b'"', b'"servers":{\n']
+)
 def test_a_file_that_differs_somewhere_from_how_it_is_written_is_what_any_json_reader_finds(replaced: bytes) -> None:
     servers, ticks = {key: server(key) for key in ("a/x", "b/x")}, {"a": tick("a"), "b": tick("b", 9)}
     written = b"".join(Document(7, {"server": servers, "tick": ticks}, {"x": 1}, WITH_KINDS).content(KINDS))
