@@ -31,11 +31,15 @@ class Decision:
 
     def changes_nothing(self, before: Changes) -> bool:
         """Whether it gives back the very records that it got, and no event."""
-        return not self.events and all(
-            before.get(kind, {}).get(key) is record
+        return not self.events and not self.changed(before)
+
+    def changed(self, before: Changes) -> list[str]:
+        """The kinds of which it gives back anything but the very records that it got."""
+        return [
+            kind
             for kind, records in self.records.items()
-            for key, record in records.items()
-        )
+            if not all(before[kind].get(key) is record for key, record in records.items())
+        ]
 
 
 Decide = Callable[[Changes, int], Decision]

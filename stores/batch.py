@@ -52,11 +52,11 @@ def decide_batch(
         if decision.changes_nothing(before):
             continue
         revision += len(change.refs)
-        for kind, decided in decision.records.items():
+        for kind in decision.changed(before) or decision.records:
             if kind in records:
-                records[kind].update(decided)
+                records[kind].update(decision.records[kind])
             else:
-                records[kind] = dict(decided)
+                records[kind] = dict(decision.records[kind])
         events += decision.events
     return Batch(revision, records, events), answers
 

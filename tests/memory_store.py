@@ -32,7 +32,8 @@ class MemoryStore:
             if not decision.is_within(before):
                 raise KeyError
             if not decision.changes_nothing(before):
-                self._take(self._snapshot.revision + len(refs), decision.records, decision.events)
+                changed = {kind: decision.records[kind] for kind in decision.changed(before)}
+                self._take(self._snapshot.revision + len(refs), changed, decision.events)
             return Commit(before, decision.records)
 
     def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:

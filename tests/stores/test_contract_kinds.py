@@ -26,6 +26,18 @@ def test_a_table_is_the_same_object_until_a_record_of_its_kind_changes(store: St
         assert [one is table.records for one, table in zip(records, after, strict=True)] == is_same
 
 
+def test_a_decision_that_gives_back_what_it_looked_at_changes_no_table_of_that(store: Store) -> None:
+    note(store, ("a/x", "synced"), ("parcel:a/x", "here"))
+    before = tables(store)
+
+    def decide(known: Changes, revision: int) -> Decision:
+        return Decision({**known, "parcel": {}, "tick": {"a": tick("a", revision)}})
+
+    store.change([ref("a/x"), ref("parcel:a/x"), ref("tick:a")], decide)
+    assert got(store, "tick:a") == tick("a", 3)
+    assert [one is other for one, other in zip(before, tables(store), strict=True)] == [True, True, False]
+
+
 def test_also_for_a_process_that_hears_of_it(open_it: Open) -> None:
     store, reader = open_it(), open_it()
     note(store, ("a/x", "synced"), ("parcel:a/x", "here"), ("tick:a", "on"))
