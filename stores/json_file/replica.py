@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Replica:
 
     def catch_up(self) -> None:
         """Make the memory what the file and the journal say now. Raises Unavailable where they cannot be understood."""
-        with self.memory, explained(self._path, "read"):
+        with self.memory, self._whole(), explained(self._path, "read"):
             file = signature_of(self._path)
             if self._damage and self._damage[0] == (file, *self._beside()):
                 raise Unavailable(self._damage[1])
@@ -83,6 +84,15 @@ class Replica:
                 self._damage = ((file, *self._beside()), sentence)
                 raise Unavailable(sentence) from None
             self._damage, self.looked_at = None, time.monotonic()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Read all anew where memory fails in the middle: the journal's place may have moved on, and the fleet not."""
+        try:
+            yield
+        except MemoryError:
+            self.is_read = False
+            raise
 
     def _beside(self) -> tuple[Signature | None, Signature | None]:
         return signature_of(self.journal.path), signature_of(self._history.path)
@@ -147,7 +157,8 @@ class Replica:
     def commit(self, decided: Callable[[Fleet], tuple[Batch, Sequence[Answer]]]) -> tuple[Sequence[Answer], int]:
         """Put a commit into the journal, and then into memory; not one in which all was refused. Gives its revision, or
         0. Who does it holds the store's lock, and looks whether it `has_gone` before anybody is answered."""
-        with self.memory:  # a reader who finds an edited file comes before the decision, or after its line
+        # A reader who finds an edited file comes before the decision, or after its line.
+        with self.memory, self._whole():
             batch, answers = decided(self.fleet)
             if batch.revision == self.fleet.revision:
                 return answers, 0
