@@ -252,9 +252,9 @@ def _line(members: dict[str, Any], known: int) -> Line:
     if "checkpoint" in members:
         inode, size, changed = members["file"]
         file = inode, size, changed
-        return Checkpoint(int(members["checkpoint"]), file, float(members["seconds"]), int(members["journal"]))
-    revision, servers = int(members["revision"]), members["servers"]
-    if revision <= known:
+        return Checkpoint(members["checkpoint"], file, float(members["seconds"]), int(members["journal"]))
+    revision, servers = members["revision"], members["servers"]
+    if is_revision(revision) and revision <= known:
         return Batch(revision, history=members["history"])
     # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
     # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
