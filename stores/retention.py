@@ -77,8 +77,9 @@ class MarkFile:
 
     def read(self) -> Mark:
         try:
-            return Mark(**orjson.loads(self._path.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):  # none, or half of one: then the day begins anew
+            found = orjson.loads(self._path.read_bytes())
+            return Mark(str(found["oldest"]), float(found["seconds"]))
+        except (FileNotFoundError, ValueError, TypeError, KeyError):  # none, or none of ours: then the day begins anew
             return Mark()
 
     def write(self, mark: Mark) -> None:

@@ -264,9 +264,9 @@ def _line(members: dict[str, Any], kinds: Kinds, known: int) -> Line:
     if "checkpoint" in members:
         inode, size, changed = members["file"]
         file = inode, size, changed
-        return Checkpoint(int(members["checkpoint"]), file, float(members["seconds"]), int(members["journal"]))
-    revision, events, _servers = int(members.pop("revision")), members.pop("history"), members[SERVER.member]
-    if revision <= known:
+        return Checkpoint(members["checkpoint"], file, float(members["seconds"]), int(members["journal"]))
+    revision, events, _servers = members.pop("revision"), members.pop("history"), members[SERVER.member]
+    if is_revision(revision) and revision <= known:
         return Batch(revision, events=events)
     # Complete them, as a service of an older version may have written them. What another process appends is trusted: to
     # check it takes longer than all the rest. A start checks what it finds (`problem_of`).

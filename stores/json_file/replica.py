@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -83,7 +84,7 @@ class Replica:
 
     def catch_up(self) -> None:
         """Make the memory what the file and the journal say now. Raises Unavailable where they cannot be understood."""
-        with self.memory, explained(self._path, "read"):
+        with self.memory, self._whole(), explained(self._path, "read"):
             file = signature_of(self._path)
             if self._damage and self._damage[0] == (file, *self._beside()):
                 raise Unavailable(self._damage[1])
@@ -97,6 +98,15 @@ class Replica:
                 self._damage = ((file, *self._beside()), sentence)
                 raise Unavailable(sentence) from None
             self._damage, self.looked_at = None, time.monotonic()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Read all anew where memory fails in the middle: the journal's place may have moved on, and the fleet not."""
+        try:
+            yield
+        except MemoryError:
+            self.is_read = False
+            raise
 
     def _beside(self) -> tuple[Signature | None, Signature | None]:
         return signature_of(self.journal.path), signature_of(self._history.path)
@@ -165,7 +175,8 @@ class Replica:
         """Put a commit into the journal, and then into memory; not one in which all was refused. Gives its revision, or
         0. Who does it holds the store's lock, and looks whether it `has_gone` before anybody is answered. Raises
         FileIsOlder, with nothing done, where the file must say first that older versions cannot go on from here."""
-        with self.memory:  # a reader who finds an edited file comes before the decision, or after its line
+        # A reader who finds an edited file comes before the decision, or after its line.
+        with self.memory, self._whole():
             batch, answers = decided(self.tables)
             if batch.revision == self.tables.revision:
                 return answers, 0

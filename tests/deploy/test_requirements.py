@@ -102,3 +102,22 @@ def test_the_image_begins_with_one_that_its_digest_names() -> None:
     bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert bases
     assert all(re.fullmatch(r"python:[\w.-]+@sha256:[0-9a-f]{64}", base) for base in bases), bases
+
+
+def test_the_list_of_what_the_image_is_made_of_names_each_version_with_its_hashes() -> None:
+    [words] = re.findall(r"\$\(BIN\)/cyclonedx-py (.*) --output-file \S+ (\S+)", (ROOT / "Makefile").read_text())
+    command = [sys.executable, "-m", "cyclonedx_py", *" ".join(words).split()]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = {
+        component["name"]: (component["version"], {one["content"] for one in _hashes(component)})
+        for component in json.loads(listed.stdout)["components"]
+    }
+    assert f"-r {words[1]}" in (ROOT / "Dockerfile").read_text()
+    assert found == {
+        package: (block.split()[0], set(re.findall("sha256:([0-9a-f]{64})", block)))
+        for package, block in pins("requirements-postgres").items()
+    }
+
+
+def _hashes(component: dict[str, Any]) -> list[dict[str, str]]:
+    return [one for reference in component["externalReferences"] for one in reference.get("hashes", [])]

@@ -121,7 +121,10 @@ def test_a_document_of_version_1_is_handed_to_the_upgrade() -> None:
         (b'{"foo":1}', "neither of version 2.0 nor of version 1"),
         (b'{"version":"3.0","servers":{}}', "its version is '3.0'"),
         (b'{"version":"2.0","servers":[]}', 'no object "servers"'),
-        (b'{"version":"2.0","servers":{},"revision":-1}', '"revision" is no whole number'),
+        *[
+            (b'{"version":"2.0","servers":{},"revision":%b}' % odd, '"revision" is no whole number')
+            for odd in (b"-1", b"1.5", b"1e3", b"true", b"null", b'"1"', b"9007199254740992", b"9223372036854775807")
+        ],
         (b'{"version":"2.0","servers":{"a/x":{}}}', "the record 'a/x' is wrong"),
     ],
 )

@@ -1,6 +1,7 @@
 """The history's file: its index, and how old entries go."""
 
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from domain.history import Entry
 from domain.kinds import SERVER
 from storage import Span, Store
 from stores import files
+from stores.json_file.history import HistoryFile
 from stores.json_file.verify import verify
 from stores.retention import DAY, Mark, MarkFile, Retention
 from tests.stores.records import entry, keep_in_journal, note, opened, put, server, servers, told
@@ -205,3 +207,14 @@ def test_a_crash_leaves_either_file_whole(path: Path, monkeypatch: pytest.Monkey
     assert revisions(last) == [3, 5, 7, 8, 9]
     assert servers(last).keys() == {"a/a", "b/b", "b/n", "c/c", "d/d"}
     assert told(last) == told(opened(path))
+
+
+def test_many_entries_move_here_in_little_memory(path: Path) -> None:
+    """Each line that waits keeps eight kilobytes: a thousand may, and not all of them."""
+    entries = [entry(number, "a/x", "2026-04-26") for number in range(1, 10_001)]
+    tracemalloc.start()
+    HistoryFile(history(path), like=path).append(entries)
+    _now, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert history(path).stat().st_size > 2_000_000
+    assert most < 30_000_000

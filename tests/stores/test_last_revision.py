@@ -50,6 +50,25 @@ def test_one_that_is_too_large_is_refused_beside_the_file_too_and_mending_it_bri
     assert agree(path, store) == [*before.table(SERVER).records, "b/x"]
 
 
+@pytest.mark.parametrize("odd", [b"1.5", b"true", b"null", b'"2"', b"-1", b"9223372036854775807"])
+@pytest.mark.parametrize("member", ["revision", "checkpoint"])
+@pytest.mark.parametrize("is_last", [True, False])
+def test_what_is_no_revision_is_refused_in_any_line_of_the_journal(
+    path: Path, member: str, odd: bytes, is_last: bool
+) -> None:
+    """The last one too is whole, so no crash cut it: whoever dropped it would lose what was acknowledged."""
+    store = opened(path)
+    note(store, ("a/x", "synced"))
+    batch, checkpoint = {"servers": {}, "history": []}, {"file": [1, 2, 3], "seconds": 0.1, "journal": 1}
+    line = {member: 2, **(batch if member == "revision" else checkpoint)}
+    with beside(path, "journal").open("ab") as journal:
+        journal.write(orjson.dumps(line).replace(b":2,", b":%b," % odd, 1) + b"\n")
+        journal.write(b"" if is_last else orjson.dumps({**line, member: 3}) + b"\n")
+    for one in (store, opened(path)):
+        with pytest.raises(Unavailable, match="revision in its journal is no whole number from 0 to 9007199254740991"):
+            one.snapshot()
+
+
 def test_what_a_running_store_finds_in_its_history_stops_the_file_and_no_report(path: Path) -> None:
     store, history = opened(path), beside(path, "history")
     note(store, ("a/x", "synced"))

@@ -7,10 +7,14 @@ import pytest
 
 from domain.errors import Unavailable
 from stores.json_file import checkpoint
-from stores.json_file.pace import Credit, Pace
+from stores.json_file.pace import AS_IT_IS, Credit, Pace
 from tests.stores.records import beside, in_file, note, opened, servers, write_the_file
 
 FULL = Unavailable("The store status.json cannot be written: No space left on device.")
+
+
+def test_a_request_is_answered_within_five_seconds_as_it_looks_and_then_waits_for_its_work() -> None:
+    assert AS_IT_IS.look + max(AS_IT_IS.patience, AS_IT_IS.lock) <= 5
 
 
 def test_a_failure_is_tried_again_later_and_later_and_a_success_begins_anew() -> None:

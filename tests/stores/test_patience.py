@@ -1,5 +1,7 @@
 """A disk that stands still, or a lock that nobody gives back: whoever asks is answered in time, with what is known."""
 
+import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ from domain.kinds import SERVER
 from storage import Store
 from stores.json_file import checkpoint, journal
 from stores.json_file import store as json_file
+from stores.json_file.patience import Aside
 from stores.json_file.replica import Replica
 from tests.process.service import wait_until
 from tests.stores.child import HOLDER, waiting_for_a_line
@@ -94,6 +97,48 @@ def test_a_service_that_stops_waits_for_no_lock_for_ever(path: Path, store: Stor
             assert_refused("is locked by another process", lambda: store.restore({}, [], 9))
         holder.kill()
     wait_until(lambda: stored(store, "d/x"), "reports are taken again")
+
+
+def test_what_was_given_up_takes_with_it_nobody_who_comes_when_the_lock_is_free_again(
+    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He would be stored twice, or refused and stored."""
+    with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
+        assert_refused("is locked by another process", lambda: note(store, ("b/x", "synced")))
+        with standing_still(monkeypatch, Aside, "do") as calls:
+            coming = threading.Thread(target=lambda: put(store, server("c/x")))
+            coming.start()
+            wait_until(lambda: calls != [], "it waits for its commit")
+            holder.kill()
+            for _ in range(5):
+                wait_until(lambda: is_ready(opened(path)), "what was given up has let go")
+        coming.join()
+    assert (list(store.snapshot().table(SERVER).records), store.snapshot().revision) == (["a/x", "c/x"], 2)
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_who_has_an_end_to_wait_until_waits_no_longer_for_the_lock(path: Path, store: Store, what: str) -> None:
+    held = os.open(path.parent if what == "folder" else f"{path}.lock", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        assert_refused("is locked by another process", lambda: store.restore({}, [], 9))
+        keep_in_journal(store)
+        store.close()
+    finally:
+        os.close(held)
+    store.restore({}, [], 9)
+
+
+def test_what_holds_up_a_report_holds_up_no_check_once_more(path: Path) -> None:
+    store = opened(path, lock=FOR_EVER)
+    note(store, ("a/x", "synced"))
+    pace_of(store).patience = 0.1
+    with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
+        assert_refused("is locked by another process", lambda: note(store, ("b/x", "synced")))
+        pace_of(store).patience = FOR_EVER
+        assert_refused("is locked by another process", store.check)
+        holder.kill()
+    wait_until(lambda: is_ready(store), "it is ready again")
 
 
 @pytest.mark.parametrize("call", ["write_all", "fdatasync"])

@@ -11,10 +11,12 @@ from domain.history import change_entry
 from domain.kinds import SERVER
 from domain.times import epoch, time_text
 from storage import Changes, Decision, Store
+from stores import open_store
 from stores.postgres.store import PostgresStore
 from stores.retention import MarkFile, Retention
+from tests.stores.clocks import LATE
 from tests.stores.kinds import NOW, ref
-from tests.stores.records import beside, of_servers, opened, server
+from tests.stores.records import beside, never_version_1, note, of_servers, opened, server, told
 
 HOUR, DAY = 3_600, 86_400
 KEPT_DAYS = 90
@@ -110,7 +112,7 @@ def test_a_clock_that_is_ahead_for_less_than_a_day_takes_nothing(
     before = list(store.events())
     world.ahead = 100 * DAY
     for number in range(reports):
-        if is_started_anew:
+        if is_started_anew and number % 4 == 0:  # it wrote down meanwhile how long it waited
             store = start()
         report(store, world, "unknown" if number % 2 else "failed")
         world.passed += DAY / reports - 1
@@ -119,6 +121,13 @@ def test_a_clock_that_is_ahead_for_less_than_a_day_takes_nothing(
         report(store, world, "synced")
         world.passed += DAY / 2
         assert list(store.events())[: len(before)] == before
+
+
+def test_the_store_of_a_service_believes_no_one_look(path: Path) -> None:
+    store = open_store(path, never_version_1, oldest=lambda: LATE)
+    note(store, ("a/x", "synced"))
+    note(store, ("a/x", "failed"))
+    assert [entry[3] for entry in told(store)] == ["synced", "failed"]
 
 
 def test_one_that_was_off_for_a_year_takes_out_what_is_due_by_itself_but_not_at_once(
@@ -156,13 +165,16 @@ def test_more_days_to_keep_hold_at_once(start: Start, world: World, monkeypatch:
     assert days(store)[0] == 0
 
 
-def test_half_a_mark_is_none(path: Path) -> None:
-    """As a crash may leave it."""
+@pytest.mark.parametrize(
+    "mark", ['{"oldest":"20', "[]", '{"oldest":5,"seconds":"x"}', '{"oldest":null,"seconds":null}']
+)
+def test_a_mark_that_is_none_of_ours_is_none(path: Path, mark: str) -> None:
+    """As a crash may leave it, or somebody's hand."""
     world = World()
     store = file_store(path, world)
     a_year(world, store, 10)
     world.passed += 365 * DAY
-    beside(path, "oldest").write_bytes(b'{"oldest":"20')
+    beside(path, "oldest").write_text(mark)
     store = file_store(path, world)
     report(store, world, "failed")
     assert days(store) == list(range(10))

@@ -50,6 +50,8 @@ def fuzz(whole: Path, folder: Path, dice: random.Random, figures: Figures) -> No
             store.check()
             put(store, server("d/x"))
             store.close()
+            if damaged == path and not _is_json(content):
+                figures.trouble.append(f"what is no JSON was taken over: {what}")
         except Unavailable:
             if damaged == path and damaged.read_bytes() != content:
                 figures.trouble.append(f"what was refused was overwritten: {what}")
@@ -58,6 +60,14 @@ def fuzz(whole: Path, folder: Path, dice: random.Random, figures: Figures) -> No
         pass
     except Exception as error:  # noqa: BLE001 - whatever it is, it should not have come here
         figures.trouble.append(f"{error!r}: {what}")
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
 
 
 def damage(content: bytes, dice: random.Random) -> bytes:

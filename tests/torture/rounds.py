@@ -3,6 +3,7 @@
 import contextlib
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from domain.freshness import MOST_AHEAD
+from domain.times import time_text
 from stores.json_file.verify import verify
 from tests.process.fleet import Fleet, board, lost, stored, trouble_in_history
 from tests.process.service import ROOT, running, wait_until
@@ -72,7 +75,12 @@ def play(
         service.process.wait()
     acknowledged = fleet.acknowledged
     with running(folder, environment=settings) as service:
-        figures.trouble += [f"{key} {number} is lost" for key, number in lost(acknowledged, board(service))]
+        rows = board(service)
+        figures.trouble += [f"{key} {number} is lost" for key, number in lost(acknowledged, rows)]
+        latest = time_text(int(time.time()) + MOST_AHEAD)
+        figures.trouble += [
+            f"{key} was seen at {row['timestamp']}" for key, row in rows.items() if row["timestamp"] > latest
+        ]
         service.stop()
     if not database:
         figures.trouble += [

@@ -69,3 +69,16 @@ def test_whose_turn_never_comes_is_told_and_a_body_that_failed_gives_its_turn_ba
             raise AssertionError
         with turn(body[1:], seconds=0):
             pass
+
+
+@pytest.mark.parametrize("path", ["/status/pipeline", "/status/cron", "/api/status"])
+def test_whichever_way_a_long_body_comes_it_waits_for_its_turn(tmp_path: Path, path: str) -> None:
+    store, taken = StandingStore(), b"x" * (LONG + 1)
+    store.standing.set()
+    app = create_app(Settings(store=tmp_path / "status.json"), store=store)
+    body = {"server_group": "web", "host": "h", "status": "synced", "server": "h", "branch": "", "x": "x" * LONG}
+    with ThreadPoolExecutor() as pool:
+        with turn(taken), turn(taken):
+            coming = pool.submit(lambda: app.test_client().post(path, json=body).status_code)
+            assert not store.entered.acquire(timeout=0.1), "it came in"
+        assert coming.result(SECONDS) in (200, 201)
