@@ -105,6 +105,7 @@ def test_what_was_given_up_takes_with_it_nobody_who_comes_when_the_lock_is_free_
     """He would be stored twice, or refused and stored."""
     with waiting_for_a_line("-c", HOLDER, f"{path}.lock") as holder:
         assert_refused("is locked by another process", lambda: note(store, ("b/x", "synced")))
+        pace_of(store).patience = FOR_EVER
         with standing_still(monkeypatch, Aside, "do") as calls:
             coming = threading.Thread(target=lambda: put(store, server("c/x")))
             coming.start()
