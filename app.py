@@ -94,6 +94,7 @@ def create_app(
     if settings.legacy_auth != "off":
         app.register_blueprint(legacy.routes(store, guard, settings, now))
     app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
+    app.extensions["share"] = store.share
     app.extensions["begin"] = partial(_begin, store)
     _add_commands(app, settings, access, clock)
     return app

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import mmap
 import os
 import resource
 import sys
@@ -59,11 +60,12 @@ logconfig_dict = logs.configuration(settings.log_format, settings.access_log)
 
 
 def on_starting(server: Any) -> None:
-    """Make the memory in which the workers count.
+    """Make the memory in which the workers count, and a byte for whether any of them knew a store.
 
     Here and not above, as this file is read again at a reload, and the sums go on then. The next start counts from 0.
     """
     server.counters = counters.shared_memory()
+    server.known = mmap.mmap(-1, 1)
     server.log.info("A worker takes up to %d connections: %d files may be open.", worker_connections, files)
     if settings.auth == "open":
         server.log.warning("STATUS_AUTH=open: whoever reaches this port may read, report and delete without a token.")
@@ -87,6 +89,7 @@ def post_fork(server: Any, worker: Any) -> None:
     that was ever freed, 32 MiB at most (mallopt(3)).
     """
     worker.counts = counters.Counts(server.counters, worker.part)
+    worker.known = server.known
     os.sched_setaffinity(0, {worker.core})
     with contextlib.suppress(AttributeError):  # another C library has no such thing
         mallopt = ctypes.CDLL(None).mallopt
@@ -103,4 +106,5 @@ def post_worker_init(worker: Any) -> None:
     extensions = worker.wsgi.extensions
     if "begin" in extensions:  # else it is another application than ours, as in bench/peers.py
         extensions["measured"].count_in(worker.counts)
+        extensions["share"](worker.known)
         threading.Thread(target=extensions["begin"], daemon=True).start()

@@ -3,7 +3,7 @@ names, stores/ knows. `python -m storage verify|compact PATH` is for who operate
 """
 
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -201,6 +201,10 @@ class Store(Protocol):
 
     def notice(self) -> str:
         """What the operator should see to, though readings and reports go on: a sentence or two, else empty."""
+
+    def share(self, known: MutableSequence[int]) -> None:
+        """Share a byte with all processes of a service, also those to come: it is 1 once any of them knew a store. To
+        a process that starts after the store has gone, whatever went with it, it has gone too, and is no new one."""
 
     def begin(self) -> None:
         """What a service does when it starts: read everything once, put in order what an earlier one left, and make

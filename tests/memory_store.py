@@ -1,7 +1,7 @@
 """The Store contract made visible: a lock, some dicts and a number. Nothing survives the process."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from typing import Any
 
 from domain.kinds import SERVER, Event, Kind, Ref, ref_of
@@ -72,6 +72,9 @@ class MemoryStore:
 
     def notice(self) -> str:
         return ""
+
+    def share(self, known: MutableSequence[int]) -> None:
+        """There is one process."""
 
     def begin(self) -> None:
         """There is nothing to read."""

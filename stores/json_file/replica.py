@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -64,7 +64,8 @@ class Replica:
         self._upgrade = upgrade
         self._was_made = was_made
         self._damage: tuple[object, str] | None = None
-        self._device: int | None = None  # of the file system on which this process knew a store
+        self.known: MutableSequence[int] = bytearray(1)  # whether a store was there; see `Store.share`
+        self._device: int | None = None  # of the file system on which this process knew it
 
     @property
     def is_behind(self) -> bool:
@@ -131,7 +132,7 @@ class Replica:
             document = read_document(content, self._upgrade, self.kinds)
             lines = self.journal.reopen(known=document.revision)
             in_history = self._history.last_revision()
-            was_there = self._device is not None or bool(self.journal.inode or in_history) or self._was_made()
+            was_there = bool(self.known[0] or self.journal.inode or in_history) or self._was_made()
             if file == signature_of(self._path):
                 break  # no checkpoint came between the two
         if was_there and not content.strip():
@@ -167,7 +168,7 @@ class Replica:
         self.version = document.version
         self.is_new = not (file or was_there)
         self.behind_since = time.monotonic()
-        self._device = device
+        self._know_store_on(device)
         self.files, self.in_file = (file,), start
         self.is_read = self.was_read = True
 
@@ -219,9 +220,14 @@ class Replica:
         self.in_file, self.is_upgraded, self.is_new = made.revision, False, False
         self.behind_since = time.monotonic()
         if self._device is None:
-            self._device = self._path.parent.stat().st_dev
+            self._know_store_on(self._path.parent.stat().st_dev)
         self.tables.pending = [event for event in self.tables.pending if event["revision"] > made.revision]
         self.seconds += made.seconds
+
+    def _know_store_on(self, device: int | None) -> None:
+        self._device = device
+        if device is not None:
+            self.known[0] = 1
 
     def close(self) -> None:
         """Let go of the files; the next to use it reads them anew."""

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,9 @@ class JsonFileStore:
 
     def notice(self) -> str:
         return self._schedule.notice()
+
+    def share(self, known: MutableSequence[int]) -> None:
+        self._replica.known = known
 
     def begin(self) -> None:
         self.snapshot()

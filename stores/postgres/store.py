@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -142,6 +142,9 @@ class PostgresStore:
 
     def notice(self) -> str:
         return ""
+
+    def share(self, known: MutableSequence[int]) -> None:
+        """The database itself says what it is."""
 
     def begin(self) -> None:
         self.snapshot()

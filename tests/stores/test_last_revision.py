@@ -59,8 +59,11 @@ def test_what_is_no_revision_is_refused_in_any_line_of_the_journal(
     """The last one too is whole, so no crash cut it: whoever dropped it would lose what was acknowledged."""
     store = opened(path)
     note(store, ("a/x", "synced"))
-    batch, checkpoint = {"servers": {}, "history": []}, {"file": [1, 2, 3], "seconds": 0.1, "journal": 1}
-    line = {member: 2, **(batch if member == "revision" else checkpoint)}
+    others: dict[str, dict[str, object]] = {
+        "revision": {"servers": {}, "history": []},
+        "checkpoint": {"file": [1, 2, 3], "seconds": 0.1, "journal": 1},
+    }
+    line = {member: 2, **others[member]}
     with beside(path, "journal").open("ab") as journal:
         journal.write(orjson.dumps(line).replace(b":2,", b":%b," % odd, 1) + b"\n")
         journal.write(b"" if is_last else orjson.dumps({**line, member: 3}) + b"\n")
