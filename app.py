@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
 from domain.times import believable
 from operations.access import Access
+from operations.heartbeat import Life
 from operations.transfer import Place
 from storage import Store
 from stores import compact_store, open_store, open_tokens, site_of, verify_store, write_dump
@@ -46,14 +48,18 @@ def create_app(
     clock = believable(clock)
 
     def now() -> Moment:
+        return replace(moment(), outages=life.outages())
+
+    def moment() -> Moment:
         return Moment(int(clock()), settings.stale_after, settings.history_days)
 
     measured = Measured()
     if store is None:
         store = open_store(
-            settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed, clock
+            settings.store, legacy.upgrade(settings, clock), lambda: moment().oldest, measured.committed, clock
         )
         atexit.register(store.close)
+    life = Life(store, clock)
     kept_tokens = open_tokens(settings.store)
     atexit.register(kept_tokens.close)
     access = Access(kept_tokens, settings.admin_secret)
@@ -95,6 +101,7 @@ def create_app(
         app.register_blueprint(legacy.routes(store, guard, settings, now))
     app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
     app.extensions["begin"] = partial(_begin, store)
+    app.extensions["life"] = life
     _add_commands(app, settings, access, clock)
     return app
 

@@ -98,9 +98,11 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Count in that part, and read the store at once, so that a checkpoint that an earlier worker owed is made without
     a report. A thread does it, beside the first requests: reading a million servers takes longer than gunicorn waits
-    for the heartbeat of a new worker.
+    for the heartbeat of a new worker. Another notes that the service lives, as long as it does.
     """
     extensions = worker.wsgi.extensions
     if "begin" in extensions:  # else it is another application than ours, as in bench/peers.py
         extensions["measured"].count_in(worker.counts)
-        threading.Thread(target=extensions["begin"], daemon=True).start()
+        extensions["life"].begin()
+        for work in (extensions["begin"], extensions["life"].keep):
+            threading.Thread(target=work, daemon=True).start()

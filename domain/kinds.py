@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.checked import stored_problems
 from domain.freshness import TIMES, latest_time
+from domain.heartbeat import Heartbeat
 from domain.history import file_entries, is_entry
 from domain.server import Server, completed, group_of, restore_servers, server_key
 
@@ -45,6 +46,7 @@ class Kind(Generic[R]):
     # version 1 -> the events, after that revision, of what a file changed that somebody put there. None: it tells none.
     compare: Callable[..., Sequence[Event]] | None = None
     churns: bool = False  # changed all the time, and read by programs: for it alone the file is not written
+    is_of_service: bool = False  # about this installation: no copy takes it along, and an older version may lose it
 
     @cached_property
     def member(self) -> str:
@@ -139,4 +141,15 @@ SERVER: Kind[Server] = Kind(
     compare=file_entries,
 )
 
-KINDS: Kinds = {kind.name: kind for kind in (SERVER,)}
+HEARTBEAT: Kind[Heartbeat] = Kind(
+    "heartbeat",
+    key=lambda _heartbeat: "service",  # there is one
+    part=lambda _key: "",
+    restore=restoring("heartbeat", TypeAdapter(Heartbeat), lambda _heartbeat: "service"),
+    times=("noted",),
+    latest=lambda heartbeat: heartbeat["noted"],
+    churns=True,
+    is_of_service=True,
+)
+
+KINDS: Kinds = {kind.name: kind for kind in (SERVER, HEARTBEAT)}

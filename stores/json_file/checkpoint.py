@@ -43,7 +43,10 @@ class Checkpointer:
         with replica.memory:
             tables, known, is_foreign = replica.tables, replica.files, replica.is_foreign
             snapshot, pending = tables.snapshot(), list(tables.pending)
-            revision, version = snapshot.revision, max(version, replica.version, version_for(tables.named))
+            revision, version = (
+                snapshot.revision,
+                max(version, replica.version, version_for(tables.named, replica.kinds)),
+            )
         with explained(self.path, "written"), understood(self.path):
             if is_foreign:
                 found = self._found(snapshot, pending)

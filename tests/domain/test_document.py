@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.document import WITH_KINDS, Document, in_order, read_document
+from domain.kinds import KINDS as ALL_KINDS
 from domain.kinds import SERVER
 from domain.server import STATUSES, Server
 from tests.stores.kinds import KINDS, tick
@@ -39,7 +40,7 @@ def _refuse(_document: dict[str, Any]) -> None:
 def test_what_is_written_reads_back_with_what_a_later_version_added(
     fleet: dict[str, Server], revision: int, others: dict[str, Any]
 ) -> None:
-    document = Document(revision, {"server": fleet}, others)
+    document = Document(revision, {**{name: {} for name in ALL_KINDS}, "server": fleet}, others)
     again = read_document(b"".join(document.content()), _refuse)
     assert again == document
     assert list(again.records["server"]) == list(fleet)
@@ -66,7 +67,9 @@ def test_whatever_the_layout_of_the_file_its_servers_come_sorted_by_group_then_h
     assert list(read_document(content, _refuse).records["server"]) == sorted(fleet, key=lambda key: key.split("/"))
 
 
-@pytest.mark.parametrize("replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b"},\n", b'"ticks":{\n', b'"', b'"servers":{\n'])
+@pytest.mark.parametrize(
+    "replaced", [b"", b'"servers":{},\n', b",", b"\n", b"}", b"}}\n", b"},\n", b'"ticks":{\n', b'"', b'"servers":{\n']
+)
 def test_a_file_that_differs_somewhere_from_how_it_is_written_is_what_any_json_reader_finds(replaced: bytes) -> None:
     servers, ticks = {key: server(key) for key in ("a/x", "b/x")}, {"a": tick("a"), "b": tick("b", 9)}
     written = b"".join(Document(7, {"server": servers, "tick": ticks}, {"x": 1}, WITH_KINDS).content(KINDS))
