@@ -33,7 +33,7 @@ PURE_IMPORTS = {"collections", "dataclasses", "datetime", "functools", "itertool
 GROUND = {"checked", "errors", "filters", "strict_json", "texts", "times", "words"}
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
 TYPES_FOR_WEB = {"storage.Part", "storage.Records", "storage.Store"}
-OPENING = {"open_store", "open_tokens", "site_of"}
+OPENING = {"open_leadership", "open_store", "open_tokens", "site_of"}
 COMMANDS = {"compact_store", "verify_store", "write_dump"}
 WIRING = {"Settings", "open_store", "open_tokens", "create_app", "JsonFileStore", "TokenFile", "from_environment"}
 
