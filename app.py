@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +25,21 @@ from operations.heartbeat import Life
 from operations.transfer import Place
 from storage import Store
 from stores import compact_store, open_store, open_tokens, site_of, verify_store, write_dump
-from web.api import about, agent, badge, health, history, login, metrics, reports, servers, summary, tokens, values
+from web.api import (
+    about,
+    agent,
+    badge,
+    health,
+    history,
+    login,
+    metrics,
+    reports,
+    servers,
+    summary,
+    tokens,
+    values,
+    workers,
+)
 from web.base import age, bodies, errors, headers, logs, origin
 from web.base.address import BehindProxies
 from web.base.guard import Guard
@@ -48,16 +61,11 @@ def create_app(
     clock = believable(clock)
 
     def now() -> Moment:
-        return replace(moment(), outages=life.outages())
-
-    def moment() -> Moment:
-        return Moment(int(clock()), settings.stale_after, settings.history_days)
+        return Moment(int(clock()), settings.stale_after, settings.history_days, life.outages())
 
     measured = Measured()
     if store is None:
-        store = open_store(
-            settings.store, legacy.upgrade(settings, clock), lambda: moment().oldest, measured.committed, clock
-        )
+        store = open_store(settings.store, legacy.upgrade(settings, clock), committed=measured.committed, clock=clock)
         atexit.register(store.close)
     life = Life(store, clock)
     kept_tokens = open_tokens(settings.store)
@@ -94,6 +102,7 @@ def create_app(
         about.routes(guard),
         agent.routes(AGENT),
         tokens.routes(access, settings, now),
+        workers.routes(store, now),
         login.routes(access, guard, settings, now),
     ):
         app.register_blueprint(blueprint)

@@ -12,6 +12,7 @@ from domain.freshness import TIMES, latest_time
 from domain.heartbeat import Heartbeat
 from domain.history import file_entries, is_entry
 from domain.server import Server, completed, group_of, restore_servers, server_key
+from domain.workers import Work
 
 R = TypeVar("R")
 MOST_TEXTS = 10_000
@@ -152,4 +153,15 @@ HEARTBEAT: Kind[Heartbeat] = Kind(
     is_of_service=True,
 )
 
-KINDS: Kinds = {kind.name: kind for kind in (SERVER, HEARTBEAT)}
+WORKER: Kind[Work] = Kind(
+    "worker",
+    key=lambda work: work["worker"],
+    part=lambda _key: "",
+    restore=restoring("worker", TypeAdapter(Work), lambda work: work["worker"]),
+    times=("last_run",),
+    latest=lambda work: work["last_run"],
+    churns=True,
+    is_of_service=True,
+)
+
+KINDS: Kinds = {kind.name: kind for kind in (SERVER, HEARTBEAT, WORKER)}

@@ -99,7 +99,7 @@ def test_a_database_that_ends_the_session_ends_the_lead_and_the_next_to_ask_has_
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     wait_until(second.is_held, "the second leads")
     assert not first.is_held()
-    own_server.stop(signal.SIGKILL)
+    own_server.stop(signal.SIGINT)
     for one in (first, second):
         with pytest.raises(Unavailable, match="database"):
             one.is_held()
