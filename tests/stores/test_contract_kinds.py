@@ -120,7 +120,7 @@ def test_the_state_in_force_is_told_of_one_kind(store: Store) -> None:
 def test_what_is_restored_is_of_every_kind(store: Store) -> None:
     records: Changes = {"server": {"a/x": server("a/x")}, "parcel": {"a/1": parcel("a/1")}, "tick": {"a": tick("a", 3)}}
     store.restore(records, [parcel_event(2, "b/1", "came", state="here"), parcel_event(3, "b/1", "deleted")], 9)
-    assert [dict(table.records) for table in tables(store)] == list(records.values())
+    assert [dict(table.records) for table in tables(store) if table.parts] == list(records.values())
     assert [named(one) for one in store.events()] == ["parcel:b/1"] * 2
     note(store, ("parcel:b/1", "here"))
     assert store.snapshot().revision > 9
