@@ -16,6 +16,7 @@ from flask.cli import AppGroup
 
 from domain.dump import Thing, dump_lines, read_dump
 from domain.errors import Invalid, StatusError
+from domain.kinds import KINDS
 from domain.tokens import SCOPES, TokenRow, new_token
 from operations.access import Access
 from operations.transfer import Place, compare, contents, counted, fill, refuse_own, refuse_same, refuse_unmade
@@ -170,7 +171,8 @@ def _fill(opened: Open, things: Callable[[], Iterator[Thing]]) -> None:
 
 
 def _numbers(counts: Counter[str]) -> str:
-    return f"servers {counts['server']}, history entries {counts['entry']}, tokens {counts['keyring']}"
+    records = [f"{kind.member} {counts[name]}" for name, kind in KINDS.items()]
+    return ", ".join([*records, f"history entries {counts['entry']}", f"tokens {counts['keyring']}"])
 
 
 def _bar(label: str, things: Iterator[Thing], count: int) -> AbstractContextManager[Iterable[Thing]]:

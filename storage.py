@@ -25,13 +25,21 @@ class Decision:
     records: Changes
     events: Sequence[Event] = ()
 
+    def is_within(self, before: Changes) -> bool:
+        """Whether it stores no record but those that it got: whatever else it stored, nobody would have locked."""
+        return all(records.keys() <= before.get(kind, {}).keys() for kind, records in self.records.items())
+
     def changes_nothing(self, before: Changes) -> bool:
         """Whether it gives back the very records that it got, and no event."""
-        return not self.events and all(
-            before.get(kind, {}).get(key) is record
+        return not self.events and not self.changed(before)
+
+    def changed(self, before: Changes) -> list[str]:
+        """The kinds of which it gives back anything but the very records that it got."""
+        return [
+            kind
             for kind, records in self.records.items()
-            for key, record in records.items()
-        )
+            if not all(before[kind].get(key) is record for key, record in records.items())
+        ]
 
 
 Decide = Callable[[Changes, int], Decision]
@@ -150,7 +158,8 @@ class Store(Protocol):
         """Commit what `decide` gives, all or nothing: one or many records, one of them once for each report about it.
 
         `decide` gets the present records that are named and the first of the commit's revisions, which its events
-        carry. It is pure and may be called again. What it raises is raised here, with nothing stored.
+        carry. It is pure and may be called again. What it raises is raised here, with nothing stored; so is KeyError
+        for a record that it stores and did not name.
         """
 
     def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:

@@ -92,12 +92,6 @@ def holds_until(servers: Iterable[Server], moment: Moment) -> float:
     return min((second for server in servers if (second := moment.stale_from(server)) > moment.now), default=math.inf)
 
 
-def latest_time(server: Server) -> str:
-    """The latest time in a record."""
-    run, check = server["last_pipeline_run"] or "", server["last_cron_check"] or ""
-    return max(server["timestamp"], run, check, server["first_seen"], server["status_since"])
-
-
 def is_far(time: str, after: str) -> bool:
     """Whether a time lies behind another by more than a stored one may lie ahead."""
     return time > time_text(epoch(after) + MOST_AHEAD)

@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from domain.checked import stored_problems
-from domain.freshness import TIMES, latest_time
+from domain.freshness import TIMES
 from domain.heartbeat import Heartbeat
 from domain.history import file_entries, is_entry
 from domain.server import Server, completed, group_of, restore_servers, server_key
@@ -41,7 +41,6 @@ class Kind(Generic[R]):
     restore: Callable[[dict[str, Any]], dict[str, R]]
     complete: Callable[[Any], Any] = lambda stored: stored  # the same of one, trusted
     times: tuple[str, ...] = ()  # the fields with a time that was: none may lie ahead
-    latest: Callable[[R], str] = lambda _record: ""  # the latest of them in a record; empty where there is none
     birth: tuple[str, ...] = ()  # those that a new record cannot have before the last of its key was deleted
     # Its records, the last event about each that ever was, a revision, the time, and `is_upgraded` of a file of
     # version 1 -> the events, after that revision, of what a file changed that somebody put there. None: it tells none.
@@ -51,7 +50,7 @@ class Kind(Generic[R]):
 
     @cached_property
     def member(self) -> str:
-        """The name of its member in the file, in a line of the journal and in the tables of the database."""
+        """The name of its member in the file, and in a line of the journal."""
         return f"{self.name}s"
 
     def ref(self, key: str) -> Ref:
@@ -61,6 +60,11 @@ class Kind(Generic[R]):
     def order(self, key: str) -> tuple[str, str]:
         """What records are sorted by: their part, then their key."""
         return self.part(key), key
+
+    def latest(self, record: R) -> str:
+        """The latest time in a record; empty where it has none."""
+        fields = cast(dict[str, Any], record)
+        return max([fields[name] or "" for name in self.times], default="")
 
     def brought_back(self, record: R, now: str) -> R:
         """The record as it is, but for the times that lie ahead of now: they are now."""
@@ -137,7 +141,6 @@ SERVER: Kind[Server] = Kind(
     restore=restore_servers,
     complete=completed,
     times=TIMES,
-    latest=latest_time,
     birth=("timestamp", "first_seen", "status_since"),
     compare=file_entries,
 )
@@ -148,7 +151,6 @@ HEARTBEAT: Kind[Heartbeat] = Kind(
     part=lambda _key: "",
     restore=restoring("heartbeat", TypeAdapter(Heartbeat), lambda _heartbeat: "service"),
     times=("noted",),
-    latest=lambda heartbeat: heartbeat["noted"],
     churns=True,
     is_of_service=True,
 )
@@ -159,7 +161,6 @@ WORKER: Kind[Work] = Kind(
     part=lambda _key: "",
     restore=restoring("worker", TypeAdapter(Work), lambda work: work["worker"]),
     times=("last_run",),
-    latest=lambda work: work["last_run"],
     churns=True,
     is_of_service=True,
 )

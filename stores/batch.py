@@ -42,6 +42,8 @@ def decide_batch(
             before[kind][key] = changed[key] if changed and key in changed else get(kind, key)
         try:
             decision = change.decide(before, revision + 1)
+            if not decision.is_within(before):
+                raise KeyError("a decision stores a record that it did not name")  # noqa: TRY301 - as if it had raised it
         except Exception as error:  # noqa: BLE001 - what a decision raises belongs to its caller alone
             answers.append(error)
             continue
@@ -50,11 +52,11 @@ def decide_batch(
         if decision.changes_nothing(before):
             continue
         revision += len(change.refs)
-        for kind, decided in decision.records.items():
+        for kind in decision.changed(before) or decision.records:
             if kind in records:
-                records[kind].update(decided)
+                records[kind].update(decision.records[kind])
             else:
-                records[kind] = dict(decided)
+                records[kind] = dict(decision.records[kind])
         events += decision.events
     return Batch(revision, records, events), answers
 

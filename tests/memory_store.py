@@ -29,8 +29,11 @@ class MemoryStore:
             for kind, key in refs:
                 before.setdefault(kind, {})[key] = self.get(KINDS[kind], key)
             decision = decide(before, self._snapshot.revision + 1)
+            if not decision.is_within(before):
+                raise KeyError
             if not decision.changes_nothing(before):
-                self._take(self._snapshot.revision + len(refs), decision.records, decision.events)
+                changed = {kind: decision.records[kind] for kind in decision.changed(before)}
+                self._take(self._snapshot.revision + len(refs), changed, decision.events)
             return Commit(before, decision.records)
 
     def restore(self, records: Changes, events: Sequence[Event], revision: int) -> None:

@@ -272,8 +272,8 @@ def _line(members: dict[str, Any], kinds: Kinds, known: int) -> Line:
     # check it takes longer than all the rest. A start checks what it finds (`problem_of`).
     records: dict[str, dict[str, Any]] = {}
     for name, kind in kinds.items():
-        if kind.member in members:
-            stored, complete = members.pop(kind.member), kind.complete
+        if stored := members.pop(kind.member, None):
+            complete = kind.complete
             records[name] = {key: record and complete(record) for key, record in stored.items()}
     if members:
         raise _OfLaterVersion(

@@ -26,7 +26,6 @@ BOOK: Kind[Book] = Kind(
     part=lambda key: key[:1],
     restore=restoring("book", TypeAdapter(Book), lambda book: book["name"]),
     times=("read",),
-    latest=lambda book: book["read"] or "",
 )
 EVENT = {"revision": 1, "time": NOW, "kind": "book", "key": "a", "source": "api", "event": "read", "actor": ""}
 

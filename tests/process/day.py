@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.process.document import example, workflow_steps
-from tests.process.service import Service, running
+from tests.process.service import Service, running, wait_until
 
 CONFIGURATION = Path(__file__).with_name("rsyslog-config")
 PROGRAMS = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"  # where Debian has rsyslogd, out of a user's sight
@@ -137,7 +137,9 @@ class _Day:
         story.summary = json.loads(self._curl("/summary"))
         self._say(f"    {json.dumps(story.summary)}")
         self._say(f"    $ grep {OUR_SERVER} status.json")
-        story.line = self._run(["grep", OUR_SERVER, self._service.store]).decode().strip()
+        store = self._service.store  # which on a busy machine is written a little later
+        wait_until(lambda: OUR_SERVER in store.read_text(), "the file shows the server")
+        story.line = self._run(["grep", OUR_SERVER, store]).decode().strip()
         self._say(f"    {story.line}")
         return story
 

@@ -41,7 +41,7 @@ LIBRARIES = {
     "flask": OF_THE_SERVICE,
     "tests.stores.child": OF_THE_SERVICE,
 }
-AT_THE_START = ("PYTHON", "LC_", "LANG")  # what an interpreter looks at when it starts itself
+AT_THE_START = ("PYTHON", "LC_", "LANG")  # what an interpreter looks at when it starts itself, if it is not empty
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 SECONDS = 60
 
@@ -65,7 +65,7 @@ class Program(subprocess.Popen[Any]):
             "cores": list(os.sched_getaffinity(0)),
         }
         streams = [own if pipe == -1 else pipe for own, pipe in enumerate((stdin, stdout, stderr))]
-        at_the_start = {name: value for name, value in environment.items() if name.startswith(AT_THE_START)}
+        at_the_start = {name: value for name, value in environment.items() if value and name.startswith(AT_THE_START)}
         with _asking:
             nursery = _nursery(
                 tuple(called[: module - 1]), LIBRARIES[called[module]], tuple(sorted(at_the_start.items()))

@@ -44,7 +44,6 @@ PARCEL: Kind[Parcel] = Kind(
     part=group_of,
     restore=restoring("parcel", TypeAdapter(Parcel), _parcel_key),
     times=("made", "seen"),
-    latest=lambda parcel: max(parcel["made"], parcel["seen"]),
     birth=("made", "seen"),
 )
 TICK: Kind[Tick] = Kind(

@@ -1,16 +1,20 @@
 """What every store promises (the docstring of storage.Store) of several kinds, asked of each one we have."""
 
+from typing import Any
+
 import pytest
 
-from domain.kinds import SERVER
+from domain.kinds import SERVER, Kind
 from storage import Changes, Decision, Span, Store, Table
 from tests.stores.clocks import Open
-from tests.stores.kinds import KINDS, PARCEL, TICK, parcel, parcel_event, ref, tick
+from tests.stores.kinds import PARCEL, TICK, parcel, parcel_event, ref, tick
 from tests.stores.records import Refused, at_once, got, named, note, put, remove, server, told
+
+OURS: tuple[Kind[Any], ...] = (SERVER, PARCEL, TICK)
 
 
 def tables(store: Store) -> list[Table[object]]:
-    return [store.snapshot().table(kind) for kind in KINDS.values()]
+    return [store.snapshot().table(kind) for kind in OURS]
 
 
 def test_a_table_is_the_same_object_until_a_record_of_its_kind_changes(store: Store) -> None:
@@ -21,9 +25,21 @@ def test_a_table_is_the_same_object_until_a_record_of_its_kind_changes(store: St
         records = [table.records for table in before]
         note(store, (text, "failed"))
         after = tables(store)
-        is_same = [kind.name != ref(text).kind for kind in KINDS.values()]
+        is_same = [kind.name != ref(text).kind for kind in OURS]
         assert [one is other for one, other in zip(before, after, strict=True)] == is_same
         assert [one is table.records for one, table in zip(records, after, strict=True)] == is_same
+
+
+def test_a_decision_that_gives_back_what_it_looked_at_changes_no_table_of_that(store: Store) -> None:
+    note(store, ("a/x", "synced"), ("parcel:a/x", "here"))
+    before = tables(store)
+
+    def decide(known: Changes, revision: int) -> Decision:
+        return Decision({**known, "parcel": {}, "tick": {"a": tick("a", revision)}})
+
+    store.change([ref("a/x"), ref("parcel:a/x"), ref("tick:a")], decide)
+    assert got(store, "tick:a") == tick("a", 3)
+    assert [one is other for one, other in zip(before, tables(store), strict=True)] == [True, True, False]
 
 
 def test_also_for_a_process_that_hears_of_it(open_it: Open) -> None:
@@ -32,7 +48,7 @@ def test_also_for_a_process_that_hears_of_it(open_it: Open) -> None:
     for text in ("a/x", "parcel:a/x", "tick:a"):
         before = tables(reader)
         note(store, (text, "failed"))
-        is_same = [kind.name != ref(text).kind for kind in KINDS.values()]
+        is_same = [kind.name != ref(text).kind for kind in OURS]
         assert [one is other for one, other in zip(before, tables(reader), strict=True)] == is_same
 
 
@@ -67,6 +83,15 @@ def test_a_decision_over_several_kinds_is_one_commit(store: Store) -> None:
     assert store.snapshot().revision == 4
     assert (got(store, "parcel:a/1"), got(store, "tick:a")) == (parcel("a/1"), tick("a", 2))
     assert told(store) == [(3, "parcel:a/1", "came", "here")]
+
+
+@pytest.mark.parametrize("stored", ["parcel:a/2", "tick:a"])
+def test_what_a_decision_did_not_name_it_cannot_store(store: Store, stored: str) -> None:
+    """In a database nobody would have locked it, and nothing would be there to be written."""
+    kind, key = ref(stored)
+    with pytest.raises(KeyError):
+        store.change([ref("parcel:a/1")], lambda _before, _revision: Decision({kind: {key: tick(key)}}))
+    assert [table.records for table in tables(store)] == [{}, {}, {}]
 
 
 def test_a_change_that_gives_back_the_records_of_all_kinds_is_no_commit(store: Store) -> None:
@@ -120,7 +145,7 @@ def test_the_state_in_force_is_told_of_one_kind(store: Store) -> None:
 def test_what_is_restored_is_of_every_kind(store: Store) -> None:
     records: Changes = {"server": {"a/x": server("a/x")}, "parcel": {"a/1": parcel("a/1")}, "tick": {"a": tick("a", 3)}}
     store.restore(records, [parcel_event(2, "b/1", "came", state="here"), parcel_event(3, "b/1", "deleted")], 9)
-    assert [dict(table.records) for table in tables(store) if table.parts] == list(records.values())
+    assert [dict(table.records) for table in tables(store)] == list(records.values())
     assert [named(one) for one in store.events()] == ["parcel:b/1"] * 2
     note(store, ("parcel:b/1", "here"))
     assert store.snapshot().revision > 9
