@@ -145,12 +145,13 @@ SERVER: Kind[Server] = Kind(
     compare=file_entries,
 )
 
+# What these two hold of times is judged where it is read: machines whose clocks differ by more than a minute would else
+# put each other's notes right for ever.
 HEARTBEAT: Kind[Heartbeat] = Kind(
     "heartbeat",
     key=lambda _heartbeat: "service",  # there is one
     part=lambda _key: "",
     restore=restoring("heartbeat", TypeAdapter(Heartbeat), lambda _heartbeat: "service"),
-    times=("noted",),
     churns=True,
     is_of_service=True,
 )
@@ -160,7 +161,6 @@ WORKER: Kind[Work] = Kind(
     key=lambda work: work["worker"],
     part=lambda _key: "",
     restore=restoring("worker", TypeAdapter(Work), lambda work: work["worker"]),
-    times=("last_run",),
     churns=True,
     is_of_service=True,
 )

@@ -69,14 +69,14 @@ def after_run(known: Work | None, run: Run) -> Work:
 
 
 def worker_row(worker: str, known: Work | None, moment: Moment) -> WorkerRow:
-    """A worker at a moment."""
+    """A worker at a moment, by a clock that may be another than the leader's."""
     interval = INTERVALS[worker]
     return {
         "worker": worker,
         "running": known is not None and moment.now - epoch(known["last_run"]) <= interval + TAKEOVER_SECONDS,
         "leader": known["leader"] if known else "",
         "interval": interval,
-        "last_run": known["last_run"] if known else None,
+        "last_run": min(known["last_run"], time_text(moment.now)) if known else None,
         "last_seconds": known["last_seconds"] if known else None,
         "runs": known["runs"] if known else 0,
         "failures": known["failures"] if known else 0,

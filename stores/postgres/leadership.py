@@ -10,7 +10,10 @@ _ASK = "SELECT"
 
 # A machine that loses its power or its network says no farewell: the server asks after it, and ends its session within
 # 10 seconds.
-_WATCH = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+_WATCH = """
+    SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = '10s'
+"""
 
 
 class PostgresLeadership:

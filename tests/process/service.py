@@ -18,6 +18,7 @@ from tests.process.warm import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+NOTES = 100  # more commits than a service makes in a test besides those of reports: that it lives, and who works
 
 
 @dataclass(frozen=True)
