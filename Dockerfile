@@ -16,6 +16,7 @@ COPY domain/ domain/
 COPY operations/ operations/
 COPY stores/ stores/
 COPY web/ web/
+COPY workers/ workers/
 
 # The code belongs to root, so the service cannot change it; a checkout under a strict umask must still be readable.
 # A new volume takes its owner from the folder that it covers.

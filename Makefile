@@ -27,7 +27,7 @@ lint: $(VENV)/dev.done ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py agent domain operations stores web
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive *.py agent domain operations stores web workers
 
 requirements: $(VENV)/dev.done ## note versions and hashes of all that the requirements*.in bring
 	for list in requirements requirements-postgres requirements-dev; do \

@@ -21,10 +21,25 @@ from domain.errors import Invalid, Unavailable
 from domain.freshness import Moment
 from domain.times import believable
 from operations.access import Access
+from operations.heartbeat import Life
 from operations.transfer import Place
 from storage import Store
 from stores import compact_store, open_store, open_tokens, site_of, verify_store, write_dump
-from web.api import about, agent, badge, health, history, login, metrics, reports, servers, summary, tokens, values
+from web.api import (
+    about,
+    agent,
+    badge,
+    health,
+    history,
+    login,
+    metrics,
+    reports,
+    servers,
+    summary,
+    tokens,
+    values,
+    workers,
+)
 from web.base import age, bodies, errors, headers, logs, origin
 from web.base.address import BehindProxies
 from web.base.guard import Guard
@@ -46,14 +61,13 @@ def create_app(
     clock = believable(clock)
 
     def now() -> Moment:
-        return Moment(int(clock()), settings.stale_after, settings.history_days)
+        return Moment(int(clock()), settings.stale_after, settings.history_days, life.outages())
 
     measured = Measured()
     if store is None:
-        store = open_store(
-            settings.store, legacy.upgrade(settings, clock), lambda: now().oldest, measured.committed, clock
-        )
+        store = open_store(settings.store, legacy.upgrade(settings, clock), committed=measured.committed, clock=clock)
         atexit.register(store.close)
+    life = Life(store, clock)
     kept_tokens = open_tokens(settings.store)
     atexit.register(kept_tokens.close)
     access = Access(kept_tokens, settings.admin_secret)
@@ -88,6 +102,7 @@ def create_app(
         about.routes(guard),
         agent.routes(AGENT),
         tokens.routes(access, settings, now),
+        workers.routes(store, now),
         login.routes(access, guard, settings, now),
     ):
         app.register_blueprint(blueprint)
@@ -96,6 +111,7 @@ def create_app(
     app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
     app.extensions["share"] = store.share
     app.extensions["begin"] = partial(_begin, store)
+    app.extensions["life"] = life
     _add_commands(app, settings, access, clock)
     return app
 

@@ -171,7 +171,7 @@ def _fill(opened: Open, things: Callable[[], Iterator[Thing]]) -> None:
 
 
 def _numbers(counts: Counter[str]) -> str:
-    records = [f"{kind.member} {counts[name]}" for name, kind in KINDS.items()]
+    records = [f"{kind.member} {counts[name]}" for name, kind in KINDS.items() if not kind.is_of_service]
     return ", ".join([*records, f"history entries {counts['entry']}", f"tokens {counts['keyring']}"])
 
 

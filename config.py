@@ -93,6 +93,9 @@ class Settings(BaseModel):
         description="Seconds without a drift check after which a server without a `check_interval` is stale.",
     )
     history_days: int = Field(90, ge=1, le=3_650, description="Days after which a history entry goes by itself.")
+    workers: Literal["on", "off"] = Field(
+        "on", description="Whether the service itself runs what goes by the clock, `on`, or `python -m workers`, `off`."
+    )
     trusted_proxies: _Networks = Field(
         (), description="Networks of proxies that say which client they speak for, such as `10.0.0.0/8,fd00::/8`."
     )

@@ -10,7 +10,8 @@ import threading
 from typing import Any
 
 from config import ConfigError, Settings
-from web.base import counters, logs
+from web.base import counters, lines, logs
+from workers.beside import Beside
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
 HEAP_BYTES = 1_048_576
@@ -56,7 +57,7 @@ forwarder_headers = ""
 
 control_socket_disable = True
 logger_class = logs.ServerLogger
-logconfig_dict = logs.configuration(settings.log_format, settings.access_log)
+logconfig_dict = lines.configuration(settings.log_format, settings.access_log)
 
 
 def on_starting(server: Any) -> None:
@@ -69,6 +70,32 @@ def on_starting(server: Any) -> None:
     server.log.info("A worker takes up to %d connections: %d files may be open.", worker_connections, files)
     if settings.auth == "open":
         server.log.warning("STATUS_AUTH=open: whoever reaches this port may read, report and delete without a token.")
+
+
+def when_ready(server: Any) -> None:
+    """Have the process that works by the clock run beside. For what its master does each second, gunicorn has no hook:
+    this is one of those things, and does one more."""
+    if settings.workers == "off":
+        return
+    server.beside = Beside()
+    murder_workers = server.murder_workers
+
+    def look_after_all() -> None:
+        murder_workers()
+        server.beside.keep()
+
+    server.murder_workers = look_after_all
+
+
+def on_reload(server: Any) -> None:
+    """Have it started anew, too."""
+    on_exit(server)
+
+
+def on_exit(server: Any) -> None:
+    """End it."""
+    if hasattr(server, "beside"):
+        server.beside.end()
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -101,10 +128,12 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Count in that part, and read the store at once, so that a checkpoint that an earlier worker owed is made without
     a report. A thread does it, beside the first requests: reading a million servers takes longer than gunicorn waits
-    for the heartbeat of a new worker.
+    for the heartbeat of a new worker. Another notes that the service lives, as long as it does.
     """
     extensions = worker.wsgi.extensions
     if "begin" in extensions:  # else it is another application than ours, as in bench/peers.py
         extensions["measured"].count_in(worker.counts)
         extensions["share"](worker.known)
-        threading.Thread(target=extensions["begin"], daemon=True).start()
+        extensions["life"].begin()
+        for work in (extensions["begin"], extensions["life"].keep):
+            threading.Thread(target=work, daemon=True).start()

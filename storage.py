@@ -210,6 +210,10 @@ class Store(Protocol):
         """What a service does when it starts: read everything once, put in order what an earlier one left, and make
         the empty store where there is nothing at all. Raises Unavailable."""
 
+    def sweep(self) -> None:
+        """What time alone asks for: take out the events that are old by now, and bring back the times that lie ahead.
+        One process of the installation does it, now and then. Raises Unavailable."""
+
     def close(self) -> None:
         """Let go of what the store holds. Nothing acknowledged depends on it."""
 

@@ -353,6 +353,8 @@ section 'Tokens'
 AS='' send GET /tokens
 is_error 401 unauthorized
 has_header WWW-Authenticate Bearer
+AS='' send GET /workers
+is_error 401 unauthorized
 if [ -z "$TOKEN" ]; then
     echo 'note  STATUS_TOKEN is not set, so no token is made here'
 else
@@ -364,6 +366,9 @@ else
     is 200
     says "\"label\": \"$GROUP\""
     says_not '"hash"'
+    send GET /workers
+    is 200
+    says '"worker": "sweeper"'
     send POST /tokens -H "$JSON" -d '{"label": "", "group": ["a"]}'
     is_error 400 invalid
     says '"scopes":'

@@ -42,7 +42,7 @@ def service(folder: Path, **settings: str) -> contextlib.AbstractContextManager[
 
 def bare(ready: Path) -> contextlib.AbstractContextManager[Program]:
     """Flask and nothing else; its GET answers the bytes of a file."""
-    return _gunicorn("bench.peers:bare()", ready, "/health")
+    return _gunicorn("bench.peers:bare()", ready, "/health", {"STATUS_WORKERS": "off"})
 
 
 def obvious(folder: Path) -> contextlib.AbstractContextManager[Program]:

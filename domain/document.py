@@ -42,9 +42,10 @@ class Document:
         yield b"}\n"
 
 
-def version_for(names: Collection[str]) -> str:
+def version_for(names: Collection[str], kinds: Kinds = KINDS) -> str:
     """The version of a file that ever held records of these kinds."""
-    return VERSION if set(names) <= {SERVER.name} else WITH_KINDS
+    loses = {name for name in names if name not in kinds or not kinds[name].is_of_service}
+    return VERSION if loses <= {SERVER.name} else WITH_KINDS
 
 
 def read_document(content: bytes, upgrade: Upgrade, kinds: Kinds = KINDS) -> Document:

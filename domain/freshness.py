@@ -13,6 +13,10 @@ from domain.times import epoch, time_text
 
 MIN_SILENCE = 60  # seconds: a check a second may still be late for one minute
 MOST_AHEAD = 60  # seconds that a stored time may lie ahead of now: the clocks of two machines differ a little
+
+# From when until when no process of the service lived, in epoch seconds: in their order, none touching another.
+Outages = tuple[tuple[int, int], ...]
+
 TIMES = ("last_pipeline_run", "last_cron_check", "timestamp", "first_seen", "status_since")
 
 
@@ -27,12 +31,13 @@ class Computed(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happens, in epoch seconds, how long a server without an interval may be silent, and for how many
-    days the history is shown."""
+    """When something happens, in epoch seconds, how long a server without an interval may be silent, for how many days
+    the history is shown, and when nobody could have heard a server."""
 
     now: int
     stale_after: int
     history_days: int = 90
+    outages: Outages = ()
 
     @property
     def oldest(self) -> str:
@@ -44,13 +49,25 @@ class Moment:
         return self.stale_after if check_interval is None else max(2 * check_interval, MIN_SILENCE)
 
     def stale_from(self, server: Server) -> float:
-        """The second from which the server is stale if no check comes; infinite if none ever came."""
+        """The second from which the server is stale if no check comes; infinite if none ever came. While the service
+        was away, no silence was the server's."""
         check = server["last_cron_check"]
-        return math.inf if check is None else epoch(check) + self.silence(server["check_interval"]) + 1
+        if check is None:
+            return math.inf
+        heard = epoch(check)
+        second = heard + self.silence(server["check_interval"]) + 1
+        for start, end in self.outages:
+            if heard < end and start < second:
+                second += end - max(start, heard)
+        return second
 
     def is_stale(self, server: Server) -> bool:
         """Whether drift checks were seen once, and none for too long."""
         return self.now >= self.stale_from(server)
+
+    def holds(self, moment: "Moment", until: float) -> bool:
+        """Whether what was so at an earlier moment, until a second, is so at this one."""
+        return moment.now <= self.now < until and moment.outages == self.outages
 
 
 def computed(server: Server, moment: Moment) -> Computed:

@@ -9,8 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.checked import stored_problems
 from domain.freshness import TIMES
+from domain.heartbeat import Heartbeat
 from domain.history import file_entries, is_entry
 from domain.server import Server, completed, group_of, restore_servers, server_key
+from domain.workers import Work
 
 R = TypeVar("R")
 MOST_TEXTS = 10_000
@@ -44,6 +46,7 @@ class Kind(Generic[R]):
     # version 1 -> the events, after that revision, of what a file changed that somebody put there. None: it tells none.
     compare: Callable[..., Sequence[Event]] | None = None
     churns: bool = False  # changed all the time, and read by programs: for it alone the file is not written
+    is_of_service: bool = False  # about this installation: no copy takes it along, and an older version may lose it
 
     @cached_property
     def member(self) -> str:
@@ -142,4 +145,24 @@ SERVER: Kind[Server] = Kind(
     compare=file_entries,
 )
 
-KINDS: Kinds = {kind.name: kind for kind in (SERVER,)}
+# What these two hold of times is judged where it is read: machines whose clocks differ by more than a minute would else
+# put each other's notes right for ever.
+HEARTBEAT: Kind[Heartbeat] = Kind(
+    "heartbeat",
+    key=lambda _heartbeat: "service",  # there is one
+    part=lambda _key: "",
+    restore=restoring("heartbeat", TypeAdapter(Heartbeat), lambda _heartbeat: "service"),
+    churns=True,
+    is_of_service=True,
+)
+
+WORKER: Kind[Work] = Kind(
+    "worker",
+    key=lambda work: work["worker"],
+    part=lambda _key: "",
+    restore=restoring("worker", TypeAdapter(Work), lambda work: work["worker"]),
+    churns=True,
+    is_of_service=True,
+)
+
+KINDS: Kinds = {kind.name: kind for kind in (SERVER, HEARTBEAT, WORKER)}

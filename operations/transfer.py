@@ -28,10 +28,12 @@ class Place:
 
 
 def contents(place: Place) -> Iterator[Thing]:
-    """All that is kept in a place, always in the same order: its records by kind, its history, its tokens."""
+    """All that is kept in a place, always in the same order: its records by kind, its history, its tokens. What is
+    about the installation stays there."""
     snapshot = place.store.snapshot()
-    yield store_thing(snapshot.revision, [name for name, table in snapshot.tables.items() if table.parts])
-    for name, table in snapshot.tables.items():
+    tables = {name: snapshot.table(kind) for name, kind in place.kinds.items() if not kind.is_of_service}
+    yield store_thing(snapshot.revision, [name for name, table in tables.items() if table.parts])
+    for name, table in tables.items():
         for record in table.records.values():
             yield name, record
     for entry in place.store.events():

@@ -16,9 +16,10 @@ from stores.json_file.command import compact_store, verify_store
 from stores.json_file.site import file_site
 from stores.json_file.store import JsonFileStore
 from stores.json_file.tokens import TokenFile
+from stores.leadership import FileLeadership, Leadership
 from stores.retention import MarkFile, Retention
 
-__all__ = ["compact_store", "open_store", "open_tokens", "site_of", "verify_store", "write_dump"]
+__all__ = ["compact_store", "open_leadership", "open_store", "open_tokens", "site_of", "verify_store", "write_dump"]
 
 
 def open_store(
@@ -50,6 +51,15 @@ def open_tokens(place: Path | SecretStr) -> TokenStore:
     with _driver():
         from stores.postgres.tokens import PostgresTokens  # noqa: PLC0415 - who keeps a file needs no driver
     return PostgresTokens(place.get_secret_value())
+
+
+def open_leadership(place: Path | SecretStr) -> Leadership:
+    """The lead of the installation whose store is at a path, or in the database of a URL."""
+    if isinstance(place, Path):
+        return FileLeadership(place)
+    with _driver():
+        from stores.postgres.leadership import PostgresLeadership  # noqa: PLC0415 - who keeps a file needs no driver
+    return PostgresLeadership(place.get_secret_value())
 
 
 def site_of(place: Path | SecretStr) -> Site:

@@ -79,6 +79,9 @@ class MemoryStore:
     def begin(self) -> None:
         """There is nothing to read."""
 
+    def sweep(self) -> None:
+        """Nothing is taken out, and nothing lies ahead."""
+
     def close(self) -> None:
         """Nothing is held between two calls."""
 

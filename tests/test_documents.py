@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("findings/*.md")]
-CODE = [ROOT / name for name in ("agent", "bench", "deploy", "domain", "operations", "stores", "tests", "web")]
+CODE = [
+    ROOT / name for name in ("agent", "bench", "deploy", "domain", "operations", "stores", "tests", "web", "workers")
+]
 EACH = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 
 

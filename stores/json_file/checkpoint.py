@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +31,6 @@ class Checkpointer:
     history: HistoryFile
     replica: Replica
     trouble: Trouble
-    oldest: Callable[[], str]
     clock: Callable[[], float]
     pace: Pace
 
@@ -43,7 +41,10 @@ class Checkpointer:
         with replica.memory:
             tables, known, is_foreign = replica.tables, replica.files, replica.is_foreign
             snapshot, pending = tables.snapshot(), list(tables.pending)
-            revision, version = snapshot.revision, max(version, replica.version, version_for(tables.named))
+            revision, version = (
+                snapshot.revision,
+                max(version, replica.version, version_for(tables.named, replica.kinds)),
+            )
         with explained(self.path, "written"), understood(self.path):
             if is_foreign:
                 found = self._found(snapshot, pending)
@@ -51,8 +52,6 @@ class Checkpointer:
                 replica.refuse_beyond(revision)
             if pending:
                 self.history.append(pending)
-            with suppress(ValueError):  # a line that cannot be read: readers hear of it, and nothing goes meanwhile
-                self.history.prune(self.oldest(), tables.has, self.temporary)
             records = {name: table.records for name, table in snapshot.tables.items()}
             document = Document(revision, records, replica.others, version)
             try:

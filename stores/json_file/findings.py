@@ -24,7 +24,7 @@ class Finding:
 
 def counted_records(records: Mapping[str, Collection[Any]], kinds: Kinds) -> str:
     """How many records there are of each kind; of servers always."""
-    counts = {kind: len(records.get(name, ())) for name, kind in kinds.items()}
+    counts = {kind: len(records.get(name, ())) for name, kind in kinds.items() if not kind.is_of_service}
     return ", ".join(
         counted(count, kind.name, kind.member) for kind, count in counts.items() if count or kind is SERVER
     )

@@ -181,7 +181,7 @@ class Replica:
             batch, answers = decided(self.tables)
             if batch.revision == self.tables.revision:
                 return answers, 0
-            if self.version == VERSION != version_for(batch.kinds()):
+            if self.version == VERSION != version_for(batch.kinds(), self.kinds):
                 raise FileIsOlder
             self.refuse_beyond(batch.revision)
             descriptor = self.journal.append(batch)

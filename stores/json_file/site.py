@@ -10,7 +10,7 @@ from stores.files import explained, read_signed, rename_synced, write_synced
 from stores.json_file.replica import ON_PURPOSE
 from stores.lock import StoreLock
 
-BESIDE = ("journal", "history", "tokens", "lock", "oldest", "tmp", "journal.tmp", "tokens.tmp")
+BESIDE = ("journal", "history", "tokens", "lock", "workers", "oldest", "tmp", "journal.tmp", "tokens.tmp")
 
 
 def file_id(path: Path) -> Hashable:

@@ -61,9 +61,9 @@ class JsonFileStore:
         self._history = HistoryFile(self._beside("history"), like=self._path)
         self._replica = Replica(self._path, self._history, upgrade, self._lock.is_signed, kinds)
         self._trouble = Trouble(pace.costly)
-        outside = oldest, self._clock, pace
+        self._oldest, self._due = oldest, ""
         self._checkpoint = Checkpointer(
-            self._path, self._temporary, self._lock, self._history, self._replica, self._trouble, *outside
+            self._path, self._temporary, self._lock, self._history, self._replica, self._trouble, self._clock, pace
         ).make
         self._schedule = Schedule(self._lock, self._replica, self._trouble, self._checkpoint, pace)
         self._commits, self._checks = Aside[Sequence[Answer]](pace), Aside[None](pace)
@@ -138,6 +138,16 @@ class JsonFileStore:
                 self._replica.catch_up()
                 if self._replica.is_new:
                     self._checkpoint()
+
+    def sweep(self) -> None:
+        with self._read():  # which brings back what lies ahead
+            self._due = self._oldest() or self._due
+        if self._due:
+            with self._locked():
+                self._settle()
+                with explained(self._path, "written"), understood(self._path):
+                    self._history.prune(self._due, self._replica.tables.has, self._temporary)
+            self._due = ""
 
     def close(self) -> None:
         """Bring the file up to date, if it can be written, and let go of the journal."""

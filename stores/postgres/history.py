@@ -88,11 +88,12 @@ class History:
                 yield entry
 
     def prune(self, oldest: str) -> None:
-        """Take out the entries before a time: many at once, the rest with the next calls, also those that name none. Of
-        each record that is still there the last of them stays, so that the state in force has no hole."""
+        """Take out the entries before a time, many at once; what fails is done with the next call, also one that names
+        none. Of each record that is still there the last of them stays, so that the state in force has no hole."""
         self._due, page = oldest or self._due, self._pages.pruned
-        if self._due and self._database.run(lambda connection: _pruned(connection, self._due, page)) < page:
-            self._due = ""
+        while self._due:
+            if self._database.run(lambda connection: _pruned(connection, self._due, page)) < page:
+                self._due = ""
 
     def bring_back(self, now: str) -> None:
         """Bring the times of entries that are later than now back to it, many at once."""

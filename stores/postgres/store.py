@@ -149,6 +149,11 @@ class PostgresStore:
     def begin(self) -> None:
         self.snapshot()
 
+    def sweep(self) -> None:
+        with self._read():  # which brings back what lies ahead
+            pass
+        self._history.prune(self._oldest())
+
     def close(self) -> None:
         self._database.close()
 
@@ -158,8 +163,6 @@ class PostgresStore:
         with self._trouble.remembered():
             answers = self._database.run(lambda connection: self._transaction(connection, take))
         self._committed(time.monotonic() - started)
-        with self._trouble.of("Old history entries stay a little longer."):
-            self._history.prune(self._oldest())
         return answers
 
     @contextmanager

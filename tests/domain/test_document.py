@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.document import WITH_KINDS, Document, in_order, read_document
+from domain.kinds import KINDS as ALL_KINDS
 from domain.kinds import SERVER
 from domain.server import STATUSES, Server
 from tests.stores.kinds import KINDS, tick
@@ -39,7 +40,7 @@ def _refuse(_document: dict[str, Any]) -> None:
 def test_what_is_written_reads_back_with_what_a_later_version_added(
     fleet: dict[str, Server], revision: int, others: dict[str, Any]
 ) -> None:
-    document = Document(revision, {"server": fleet}, others)
+    document = Document(revision, {**{name: {} for name in ALL_KINDS}, "server": fleet}, others)
     again = read_document(b"".join(document.content()), _refuse)
     assert again == document
     assert list(again.records["server"]) == list(fleet)

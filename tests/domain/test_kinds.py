@@ -34,7 +34,7 @@ def test_a_kind_names_its_records_and_its_member() -> None:
     assert (SERVER.member, SERVER.ref("a/x")) == ("servers", Ref("server", "a/x"))
     assert SERVER.key(server("a/x")) == "a/x"
     assert sorted(["a-b/x", "a/z", "a.b/x"], key=SERVER.order) == ["a/z", "a-b/x", "a.b/x"]
-    assert list(KINDS) == ["server"]
+    assert next(iter(KINDS)) == "server"
 
 
 def test_the_times_of_a_record_that_lie_ahead_are_found_and_brought_back() -> None:

@@ -18,6 +18,7 @@ from tests.process.warm import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+NOTES = 100  # more commits than a service makes in a test besides those of reports: that it lives, and who works
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,16 @@ class Service:
         return self.process.wait(timeout=START_SECONDS)
 
     def workers(self) -> list[int]:
-        """The process ids of the workers, the oldest first."""
+        """The process ids of gunicorn's workers, the oldest first."""
+        return sorted(set(self._children()) - set(self.beside()))
+
+    def beside(self) -> list[int]:
+        """The process id of what works by the clock, if it runs by now."""
+        return [child for child in self._children() if b"\0--parent\0" in _words(child)]
+
+    def _children(self) -> list[int]:
         master = self.process.pid
-        return sorted(int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split())
+        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
 
     @contextlib.contextmanager
     def only(self, worker: int) -> Iterator[None]:
@@ -190,6 +198,14 @@ def has_ended(pid: int) -> bool:
         return _state(pid) == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def _words(pid: int) -> bytes:
+    """The words that a process was started with; none of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _state(pid: int) -> str:

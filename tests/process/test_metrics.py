@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.process.service import Service, running, wait_until
+from tests.process.service import NOTES, Service, running, wait_until
 from tests.series import Series, series
 from tests.small_disk import small_disk
 
@@ -63,6 +63,13 @@ def temporary(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+def assert_sums(seen: Series, stored: int, reports: int) -> None:
+    """That so many were stored by so many requests, each of them a commit, as are the notes that the service lives."""
+    assert (seen[STORED], seen[REPORTS]) == (stored, reports)
+    assert seen[COMMITS] == seen[WITHIN]
+    assert 0 <= seen[COMMITS] - reports < NOTES
+
+
 def test_every_worker_shows_the_sums_over_all(tmp_path: Path) -> None:
     with running(tmp_path, workers=3) as service:
         for number, worker in enumerate(service.workers()):
@@ -70,7 +77,7 @@ def test_every_worker_shows_the_sums_over_all(tmp_path: Path) -> None:
                 report(service, f"a-{number}", f"b-{number}")
         for worker in service.workers():
             seen = seen_by(service, worker)
-            assert [seen[key] for key in (STORED, REPORTS, COMMITS, WITHIN)] == [6, 3, 3, 3]
+            assert_sums(seen, stored=6, reports=3)
             assert len([key for key in seen if key[0] == "gitops_server_problem"]) == 6
 
 
@@ -88,13 +95,13 @@ def test_deaths_and_a_reload_lose_no_count_and_need_no_temporary_folder(tmp_path
                 report(service, f"after-{number}")
         for worker in service.workers():
             seen = seen_by(service, worker)
-            assert [seen[key] for key in (STORED, REPORTS, COMMITS, WITHIN)] == [4, 4, 4, 4]
+            assert_sums(seen, stored=4, reports=4)
         old = set(service.workers())
         service.signal(signal.SIGHUP)
         wait_until(lambda: not old & set(service.workers()), "the old workers are gone")
         report(service, "reloaded")
         seen = scrape(service)
-        assert [seen[key] for key in (STORED, REPORTS, COMMITS, WITHIN)] == [5, 5, 5, 5]
+        assert_sums(seen, stored=5, reports=5)
         assert seen["gitops_counters_kept",] == 1
         assert "SIGBUS" not in service.log.read_text()
         assert service.stop() == 0

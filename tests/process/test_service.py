@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.process.fleet import Fleet, OutsideReader, board, lost, stored, trouble_in_history, wait_until_stored
-from tests.process.service import Service, running, wait_until
+from tests.process.service import NOTES, Service, running, wait_until
 
 WORKERS = 3
 WRITERS = 24
@@ -99,7 +99,7 @@ def test_many_writers_at_once_lose_nothing_and_the_file_is_whole_at_every_moment
     report(service, "last")
     wait_until_stored(service.store, "one/last")
     content = json.loads(service.store.read_bytes())
-    assert content["revision"] == before + WRITERS * REPORTS + 1
+    assert 0 <= content["revision"] - (before + WRITERS * REPORTS + 1) < NOTES
     assert written.total() == WRITERS * REPORTS
     assert written.keys() <= content["servers"].keys()
     assert len(written) == WRITERS * REPORTS // 2 + SHARED
@@ -137,10 +137,10 @@ def test_two_services_under_load_on_one_file_show_all_and_lose_nothing(tmp_path:
         assert board(service) == board(other)
         assert lost(acknowledged, board(service)) == []
         wait_until(lambda: not lost(acknowledged, stored(store)), "the file shows all")
-        assert json.loads(store.read_bytes())["revision"] == len(acknowledged)
+        assert 0 <= json.loads(store.read_bytes())["revision"] - len(acknowledged) < NOTES
         assert (service.stop(), other.stop()) == (0, 0)
     assert trouble_in_history(store, acknowledged, acknowledged) == []
-    assert json.loads(store.read_bytes())["revision"] == len(acknowledged)
+    assert 0 <= json.loads(store.read_bytes())["revision"] - len(acknowledged) < NOTES
 
 
 def test_web_concurrency_is_the_number_of_workers(service: Service, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ OF_THE_AGENT = f"import concurrent.futures.thread, difflib, ssl, {_ours('agent/*
 OF_THE_STORE = f"import psycopg, {_ours('domain/*.py', 'stores/**/*.py', 'storage.py')}"
 OF_THE_SERVICE = (
     f"{OF_THE_STORE}, flask.cli, gunicorn.app.wsgiapp, gunicorn.glogging, logging.config, wsgiref.simple_server, "
-    + _ours("operations/*.py", "web/**/*.py", "legacy.py", "app.py")
+    + _ours("operations/*.py", "web/**/*.py", "workers/*.py", "legacy.py", "app.py")
 )
 LIBRARIES = {
     "agent": OF_THE_AGENT,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import orjson
 
+from domain.kinds import KINDS
 from tests.stores.records import beside
 
 
@@ -16,6 +17,7 @@ def refuses_older(path: Path) -> bool:
     if orjson.loads(path.read_bytes()).get("version", "2.0") != "2.0":
         return True
     ours = {"revision", "servers", "history", "checkpoint", "file", "seconds", "journal"}
+    ours |= {kind.member for kind in KINDS.values() if kind.is_of_service}  # which it may lose
     journal, history = beside(path, "journal"), beside(path, "history")
     in_journal = [orjson.loads(one) for one in journal.read_bytes().splitlines()] if journal.exists() else []
     assert all(line.keys() <= ours for line in in_journal)

@@ -1,16 +1,20 @@
 """What every store promises (the docstring of storage.Store) of several kinds, asked of each one we have."""
 
+from typing import Any
+
 import pytest
 
-from domain.kinds import SERVER
+from domain.kinds import SERVER, Kind
 from storage import Changes, Decision, Span, Store, Table
 from tests.stores.clocks import Open
-from tests.stores.kinds import KINDS, PARCEL, TICK, parcel, parcel_event, ref, tick
+from tests.stores.kinds import PARCEL, TICK, parcel, parcel_event, ref, tick
 from tests.stores.records import Refused, at_once, got, named, note, put, remove, server, told
+
+OURS: tuple[Kind[Any], ...] = (SERVER, PARCEL, TICK)
 
 
 def tables(store: Store) -> list[Table[object]]:
-    return [store.snapshot().table(kind) for kind in KINDS.values()]
+    return [store.snapshot().table(kind) for kind in OURS]
 
 
 def test_a_table_is_the_same_object_until_a_record_of_its_kind_changes(store: Store) -> None:
@@ -21,7 +25,7 @@ def test_a_table_is_the_same_object_until_a_record_of_its_kind_changes(store: St
         records = [table.records for table in before]
         note(store, (text, "failed"))
         after = tables(store)
-        is_same = [kind.name != ref(text).kind for kind in KINDS.values()]
+        is_same = [kind.name != ref(text).kind for kind in OURS]
         assert [one is other for one, other in zip(before, after, strict=True)] == is_same
         assert [one is table.records for one, table in zip(records, after, strict=True)] == is_same
 
@@ -44,7 +48,7 @@ def test_also_for_a_process_that_hears_of_it(open_it: Open) -> None:
     for text in ("a/x", "parcel:a/x", "tick:a"):
         before = tables(reader)
         note(store, (text, "failed"))
-        is_same = [kind.name != ref(text).kind for kind in KINDS.values()]
+        is_same = [kind.name != ref(text).kind for kind in OURS]
         assert [one is other for one, other in zip(before, tables(reader), strict=True)] == is_same
 
 

@@ -11,7 +11,7 @@ from storage import Changes, Decision, Store
 from stores.retention import DAY, Mark, MarkFile, Retention
 from tests.stores.clocks import MONTH, Clock, Open
 from tests.stores.kinds import NOW, PARCEL, parcel, parcel_event, ref
-from tests.stores.records import got, named, note, opened, put, server, servers
+from tests.stores.records import got, named, opened, put, server, servers
 
 OLDEST = "2026-04-10T00:00:00Z"
 
@@ -79,6 +79,6 @@ def test_old_events_of_any_kind_go_but_the_last_of_what_is_there(path: Path) -> 
     opened(path).restore({"parcel": {key: parcel(key) for key in ("a/x", "c/1")}}, old_and_new(), 6)
     MarkFile(path).write(Mark(OLDEST, DAY))
     store = opened(path, oldest=Retention(lambda: OLDEST, MarkFile(path)))
-    note(store, ("a/x", "synced"))
+    store.sweep()
     assert [one["revision"] for one in store.events()][:3] == [3, 5, 6]
     assert [one["revision"] for one in store.in_force(PARCEL, NOW)] == [5, 6]

@@ -139,7 +139,7 @@ def test_operators_find_the_servers_where_they_were(database: str) -> None:
 def test_a_version_that_knows_fewer_kinds_leaves_the_others_alone(database: str) -> None:
     with contextlib.closing(opened(database)) as store, contextlib.closing(PostgresStore(database)) as fewer:
         note(store, ("a/x", "failed"), ("parcel:a/x", "here"), ("tick:a", "on"))
-        assert fewer.snapshot().tables.keys() == {"server"}
+        assert not fewer.snapshot().tables.keys() & {"parcel", "tick"}
         put(fewer, server("a/x"))
         remove(fewer, "a/x")
         assert (got(store, "parcel:a/x"), got(store, "tick:a")) == (parcel("a/x"), tick("a", 3))

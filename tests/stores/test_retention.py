@@ -72,7 +72,7 @@ def file_store(path: Path, world: World) -> Store:
 
 
 def report(store: Store, world: World, status: str) -> None:
-    """A report about one server: an entry where its status changes."""
+    """A report about one server, an entry where its status changes; and the sweeper comes round."""
 
     def decide(before: Changes, revision: int) -> Decision:
         after = server("a/x", status=status, revision=revision, timestamp=time_text(int(world.clock())))
@@ -80,6 +80,7 @@ def report(store: Store, world: World, status: str) -> None:
         return of_servers({"a/x": after}, [entry] if entry else [])
 
     store.change([ref("a/x")], decide)
+    store.sweep()
 
 
 def days(store: Store) -> list[int]:

@@ -12,8 +12,8 @@ def test_root_says_what_this_is_and_every_link_answers(api: Api) -> None:
     assert (about.pop("name"), about.pop("version"), about.pop("api_version")) == ("gitops-status", VERSION, "2.0")
     assert about.pop("auth") == "open"
     for path in about.values():
-        # A report's route is a group's when it is read; tokens are shown to who has one, values of a field.
-        assert api.get(path).status in {"/tokens": {401}, "/values": {400}}.get(path, {200, 404})
+        # A report's route is a group's when it is read; tokens and workers are shown to who has one, values of a field.
+        assert api.get(path).status in {"/tokens": {401}, "/workers": {401}, "/values": {400}}.get(path, {200, 404})
         assert api.request("BREW", path).status == 405
 
 

@@ -63,6 +63,7 @@ TABLE = [
     Asked("post", "/status/cron", "cron", "body"),
     Asked("delete", "/status/{server_group}/{host}", "admin", "path"),
     Asked("get", "/tokens", "admin"),
+    Asked("get", "/workers", "admin"),
     Asked("post", "/tokens", "admin"),
     Asked("delete", "/tokens/{token_id}", "admin"),
 ]  # fmt: skip
@@ -70,7 +71,7 @@ TABLE = [
 
 def needs_token(asked: Asked, settings: Mapping[str, str]) -> bool:
     """What the first two paragraphs of the section say, and the last but one."""
-    if asked.path.startswith("/tokens"):
+    if asked.path.startswith(("/tokens", "/workers")):
         return True
     if asked.scope is None or settings.get("auth", "open") == "open":
         return False

@@ -49,6 +49,7 @@ def test_what_changes_something_in_groups_names_them_in_path_or_body(app: Flask)
         ("/api/status", "body"),
         ("/status/<server_group>/<host>", "path"),
         ("/tokens", "none"),
+        ("/workers", "none"),
         ("/tokens/<token_id>", "none"),
     }
 

@@ -12,7 +12,7 @@ from domain.texts import TIME_PATTERN
 from tests.web.api import Answer, Api
 from tests.web.infinity import TIMES, assert_infinity_safe
 
-NO_DATA = {"/openapi.json", "/tokens"}  # for programs, and for who hands out tokens: no panel reads them
+NO_DATA = {"/openapi.json", "/tokens", "/workers"}  # for programs, and for who runs the service: no panel reads them
 LISTS = {
     "/status/{server_group}/{host}": {"changed_files"},
     "/status/{server_group}/{host}/history": {"changed_files"},
@@ -112,7 +112,7 @@ def test_every_time_of_the_document_is_held_to_be_one() -> None:
         for name, field in schema.get("properties", {}).items()
         if json.dumps(TIME_PATTERN) in json.dumps(field)
     }
-    assert times == TIMES | {"created", "expires", "last_used"}  # these of a token
+    assert times == TIMES | {"created", "expires", "last_used", "last_run"}  # these of a token and a worker
 
 
 @pytest.mark.parametrize(

@@ -34,16 +34,16 @@ class Board:
         if not isinstance(servers, Part):  # a selection
             return _Rows.of(servers, moment)
         rows: _Rows | None = servers.made.get(self)
-        if not rows or not rows.since <= moment.now < rows.until:
+        if not rows or not moment.holds(rows.since, rows.until):
             servers.made[self] = rows = _Rows.of(servers, moment)
         return rows
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of some servers, and from when until when they are so."""
+    """The rows of some servers, and from which moment until which second they are so."""
 
-    since: int
+    since: Moment
     until: float
     content: bytes
 
@@ -53,7 +53,7 @@ class _Rows:
         content = bytearray()  # and no list: what orjson gives takes kilobytes a row
         for server in servers.values():
             content += orjson.dumps(row(server, moment)) + BETWEEN
-        return cls(moment.now, holds_until(servers.values(), moment), bytes(content.removesuffix(BETWEEN)))
+        return cls(moment, holds_until(servers.values(), moment), bytes(content.removesuffix(BETWEEN)))
 
     @cached_property
     def digest(self) -> str:

@@ -159,10 +159,10 @@ class Kept:
         if not isinstance(servers, Part):  # a selection
             return make()[0]
         kept = servers.made.get(self)
-        if kept and kept[0] <= moment.now < kept[1]:
+        if kept and moment.holds(kept[0], kept[1]):
             return cast(Body, kept[2])
         body, until = make()
-        servers.made[self] = (moment.now, until, body)
+        servers.made[self] = (moment, until, body)
         return body
 
 

@@ -24,6 +24,7 @@ class About(TypedDict):
     cron: str
     legacy: str
     tokens: str
+    workers: str
     login: str
     health: str
     ready: str
@@ -49,6 +50,7 @@ ABOUT: About = {
     "cron": "/status/cron",
     "legacy": "/api/status",
     "tokens": "/tokens",
+    "workers": "/workers",
     "login": "/login",
     "health": "/health",
     "ready": "/ready",
