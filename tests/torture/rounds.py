@@ -3,10 +3,12 @@
 import contextlib
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -60,7 +62,9 @@ def play(
         "TORTURE": str(folder), "TMPDIR": str(folder / "tmp"), "STATUS_ACCESS_LOG": "off",
         **({"STATUS_STORE": database} if database else {}),
     }  # fmt: skip
-    with running(folder, environment=settings) as service:
+    # Not from a process that has loaded the app already: that would have taken its clock before it is set.
+    started = partial(running, folder, environment=settings, program=subprocess.Popen)
+    with started() as service:
         fleet = Fleet(service.url, "fleet", REPORTERS)
         readers = Readers(service.url, fleet, READERS)
         with fleet.reporting(), readers.reading():
@@ -74,7 +78,7 @@ def play(
         service.signal(dice.choice([signal.SIGKILL, signal.SIGTERM]))
         service.process.wait()
     acknowledged = fleet.acknowledged
-    with running(folder, environment=settings) as service:
+    with started() as service:
         rows = board(service)
         figures.trouble += [f"{key} {number} is lost" for key, number in lost(acknowledged, rows)]
         latest = time_text(int(time.time()) + MOST_AHEAD)
