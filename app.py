@@ -43,7 +43,7 @@ from web.api import (
 from web.base import age, bodies, errors, headers, logs, origin
 from web.base.address import BehindProxies
 from web.base.guard import Guard
-from web.base.measured import Measured
+from web.base.measured import ServiceMetrics
 from web.pages import board, problems, server
 
 AGENT = Path(__file__).with_name("dist") / "gitops-agent.pyz"  # by `make agent`
@@ -60,10 +60,10 @@ def create_app(
     settings = settings or Settings.from_environment(os.environ)
     clock = believable(clock)
 
-    def now() -> Moment:
+    def get_moment() -> Moment:
         return Moment(int(clock()), settings.stale_after, settings.history_days, life.outages())
 
-    measured = Measured()
+    measured = ServiceMetrics()
     if store is None:
         store = open_store(settings.store, legacy.upgrade(settings, clock), committed=measured.committed, clock=clock)
         atexit.register(store.close)
@@ -71,7 +71,7 @@ def create_app(
     kept_tokens = open_tokens(settings.store)
     atexit.register(kept_tokens.close)
     access = Access(kept_tokens, settings.admin_secret)
-    guard = Guard(access, settings, now)
+    guard = Guard(access, settings, get_moment)
 
     app = Flask(__name__, static_folder="web/pages/static", template_folder="web/pages/templates")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # a method that no route has is a 405 in our one error shape
@@ -88,26 +88,26 @@ def create_app(
     if settings.access_log == "on":
         logs.register(app)
     for blueprint in (
-        reports.routes(store, guard, settings, now),
-        servers.routes(store, now),
-        summary.routes(store, now),
-        values.routes(store, now),
-        history.routes(store, now),
-        badge.routes(store, now),
+        reports.routes(store, guard, settings, get_moment),
+        servers.routes(store, get_moment),
+        summary.routes(store, get_moment),
+        values.routes(store, get_moment),
+        history.routes(store, get_moment),
+        badge.routes(store, get_moment),
         health.routes(store),
-        metrics.routes(store, now, measured),
-        board.routes(store, settings, now),
-        problems.routes(store, now),
-        server.routes(store, now),
+        metrics.routes(store, get_moment, measured),
+        board.routes(store, settings, get_moment),
+        problems.routes(store, get_moment),
+        server.routes(store, get_moment),
         about.routes(guard),
         agent.routes(AGENT),
-        tokens.routes(access, settings, now),
-        workers.routes(store, now),
-        login.routes(access, guard, settings, now),
+        tokens.routes(access, settings, get_moment),
+        workers.routes(store, get_moment),
+        login.routes(access, guard, settings, get_moment),
     ):
         app.register_blueprint(blueprint)
     if settings.legacy_auth != "off":
-        app.register_blueprint(legacy.routes(store, guard, settings, now))
+        app.register_blueprint(legacy.routes(store, guard, settings, get_moment))
     app.extensions["measured"] = measured  # for gunicorn.conf.py, as is what follows, and for no command
     app.extensions["share"] = store.share
     app.extensions["begin"] = partial(_begin, store)

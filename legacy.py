@@ -89,7 +89,7 @@ NOTHING: LegacyStatus = {
 }
 
 
-def routes(store: Store, guard: Guard, settings: Settings, moment: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, guard: Guard, settings: Settings, get_moment: Callable[[], Moment]) -> Blueprint:
     """The two routes of v1."""
     blueprint = Blueprint("legacy", __name__)
 
@@ -113,8 +113,8 @@ def routes(store: Store, guard: Guard, settings: Settings, moment: Callable[[], 
         with turn(body):
             report = read_report(_object(parse_json(body)), settings)
         notes().about, notes().reports = report.key, 1
-        actor = guard.admit([report])
-        return json_response(v1_shape(take_reports(store, moment(), [report], actor).servers[0]))
+        actor = guard.check_groups([report])
+        return json_response(v1_shape(take_reports(store, get_moment(), [report], actor).servers[0]))
 
     @blueprint.get("/api/status")
     @describes(
@@ -130,7 +130,7 @@ def routes(store: Store, guard: Guard, settings: Settings, moment: Callable[[], 
         )
     )
     def get_legacy_status() -> Response:
-        servers = find(store, moment(), EVERY_SERVER).servers.values()
+        servers = find(store, get_moment(), EVERY_SERVER).servers.values()
         server = choose(servers, request.args.get("server"), request.args.get("repo"))
         return json_response(v1_shape(server) if server else NOTHING)
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from domain.server import STATUS_CODES, Server
 from domain.times import epoch, time_text
 
-MIN_SILENCE = 60  # seconds: a check a second may still be late for one minute
+MIN_SILENCE = 60  # seconds: even a check that runs every second may be silent for a minute
 MOST_AHEAD = 60  # seconds that a stored time may lie ahead of now: the clocks of two machines differ a little
 
 # From when until when no process of the service lived, in epoch seconds: in their order, none touching another.

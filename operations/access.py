@@ -16,7 +16,7 @@ from domain.times import epoch, time_text
 from domain.tokens import Keyring, Narrowing, NewToken, Rights, Token, TokenRow, token_row
 from storage import TokenStore
 
-# With these words the tokens begin, so that who finds one, a secret scanner too, knows what it is.
+# Prefixes, so that a person or a secret scanner recognises a token that has leaked.
 LASTING, SHORT_LIVED = "gst", "gsl"
 ADMIN = "admin"  # the id of the token from the settings; others are of hexadecimal digits
 MAX_TOKEN = 4_096
@@ -26,7 +26,7 @@ SESSION_SECONDS = 43_200
 NOTE_SECONDS = 600
 
 NOT_VALID = "The token is not valid: it is unknown, wrong, expired or revoked."
-_NO_HASH = "0" * 64  # of no secret that anybody knows: what is compared where there is no token, in the same time
+_NO_HASH = "0" * 64  # compared where the id is unknown, so that an unknown and a wrong token take the same time
 
 logger = logging.getLogger("gitops_status")
 

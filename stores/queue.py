@@ -31,8 +31,8 @@ class Change:
 class CommitQueue:
     """LevelDB's writer queue: the thread of the first that waits commits for all, then wakes the next first.
 
-    `commit(take)` commits whatever `take()` gives it and answers each. It takes late, once it holds its locks: whoever
-    came meanwhile shares in it. A thread of its own would do too, but must be started after a fork and ended at a stop.
+    `commit(take)` commits whatever `take()` gives it and answers each. The batch is taken once the locks are held, so
+    that late arrivals join it. A thread of its own would do too, but must be started after a fork and ended at a stop.
     """
 
     def __init__(self, commit: Callable[[Take], Sequence[Answer]], most_refs: float = math.inf) -> None:

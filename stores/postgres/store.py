@@ -27,7 +27,7 @@ MOST_REFS = 2_000  # of the changes that share a commit: more would not end in t
 BROUGHT_BACK_AT_ONCE = 1_000  # records in one commit
 
 # A row for each key comes first: what is there can be locked. All who come take new keys and then old ones, each in
-# their order, so nobody waits for somebody who waits for him.
+# their order, so no two commits can deadlock.
 _ROWS = """
     INSERT INTO records (kind, key) SELECT kind, key FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS ref (kind, key)
     WHERE NOT EXISTS (SELECT FROM records WHERE records.kind = ref.kind AND records.key = ref.key)

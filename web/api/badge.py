@@ -19,17 +19,17 @@ _PICTURE = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'
 _LETTER_WIDTH, _PADDING = 7, 12  # pixels of a letter at this size, on average; the picture stretches its text to them
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The routes that a README or a wiki shows."""
     blueprint = Blueprint("badge", __name__)
 
     def of_group(server_group: str) -> Badge:
-        moment = now()
+        moment = get_moment()
         servers = find(store, moment, EVERY_SERVER, server_group).servers
         return badge(server_group, servers.values(), moment)
 
     def of_server(server_group: str, host: str) -> Badge:
-        return badge(host, [show(store, server_group, host)], now())
+        return badge(host, [show(store, server_group, host)], get_moment())
 
     @blueprint.get("/badge/<server_group>.svg")
     @describes(

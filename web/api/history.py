@@ -34,7 +34,7 @@ _COUNTS: StatusCounts = {
 }  # fmt: skip
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The routes that look back."""
     blueprint = Blueprint("history", __name__)
 
@@ -51,7 +51,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def list_history() -> Response:
-        window = read_window(request.args.items(multi=True), now())
+        window = read_window(request.args.items(multi=True), get_moment())
         told = history(store, window)
         rows = [history_row(entry, window.since) for entry in told.in_force]
         return _answer(told, rows + list(map(history_row, told.entries)))
@@ -69,7 +69,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def list_server_history(server_group: str, host: str) -> Response:
-        window = read_window(request.args.items(multi=True), now())
+        window = read_window(request.args.items(multi=True), get_moment())
         told = server_history(store, window, server_group, host)
         rows = [full_history_row(entry, window.since) for entry in told.in_force]
         return _answer(told, rows + list(map(full_history_row, told.entries)))
@@ -87,7 +87,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def summarize_history() -> Response:
-        steps = read_steps(request.args.items(multi=True), now())
+        steps = read_steps(request.args.items(multi=True), get_moment())
         return reading(Ready(json_bytes(history_summary(store, steps))))
 
     @blueprint.get("/events")
@@ -103,7 +103,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def list_events() -> Response:
-        window = read_window(request.args.items(multi=True), now())
+        window = read_window(request.args.items(multi=True), get_moment())
         told = events(store, window)
         return _answer(told, annotations(told.entries, window.limit, has_more=told.has_more))
 

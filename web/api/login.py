@@ -50,7 +50,7 @@ _LOGIN: Login = {
 }  # fmt: skip
 
 
-def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(access: Access, guard: Guard, settings: Settings, get_moment: Callable[[], Moment]) -> Blueprint:
     """The routes of a login. While a session is used, each answer of the service may renew it."""
     blueprint = Blueprint("session", __name__)
 
@@ -92,11 +92,11 @@ def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], M
     )
     def login() -> Response:
         if request.mimetype == FORM:
-            return _login_by_form(access, guard, now().now)
+            return _login_by_form(access, guard, get_moment().now)
         parent = guard.rights()
         has_body = request.mimetype or request.content_length
         wanted = read_narrowing(read_json_body(settings.max_body) if has_body else b"")
-        rights, text = access.login(parent, wanted, now().now)
+        rights, text = access.login(parent, wanted, get_moment().now)
         answer: Login = {
             "access_token": text,
             "expires_in": LOGIN_SECONDS,
@@ -126,8 +126,8 @@ def routes(access: Access, guard: Guard, settings: Settings, now: Callable[[], M
             # Nothing of it stays in the browser for who sits there next, or in a proxy with the cookie of this person.
             response.headers["Cache-Control"] = "no-store"
             with suppress(StatusError):  # what was asked for is answered all the same
-                if again := access.renewed(rights, now().now):
-                    _set_cookies(response, *again, now().now)
+                if again := access.renewed(rights, get_moment().now):
+                    _set_cookies(response, *again, get_moment().now)
         return response
 
     return blueprint

@@ -15,7 +15,7 @@ from storage import Store
 from web.base.answers import Packed, in_pieces, send
 from web.base.describe import Description, describes
 from web.base.examples import MOMENT, SERVER
-from web.base.measured import Measured, head
+from web.base.measured import ServiceMetrics, head
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -51,7 +51,7 @@ _GAUGES = (
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment], measured: ServiceMetrics) -> Blueprint:
     """The route that Prometheus scrapes."""
     blueprint = Blueprint("metrics", __name__)
 
@@ -80,7 +80,7 @@ def routes(store: Store, now: Callable[[], Moment], measured: Measured) -> Bluep
                 ),
                 _family("gitops_store_journal_bytes", "The size of the journal.", [("", kept.journal_bytes)]),
                 measured.text(),
-                _fleet(kept.servers.values(), now()) if kept.is_ready else (),
+                _fleet(kept.servers.values(), get_moment()) if kept.is_ready else (),
             )
         )
 

@@ -30,7 +30,7 @@ _ONE_REQUEST = Field(min_length=1, max_length=MAX_REPORTS)
 _STATUSES = (200, 201, 400, 413, 415, 503)
 
 
-def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, guard: Guard, settings: Settings, get_moment: Callable[[], Moment]) -> Blueprint:
     """The two routes that reports come in by."""
     blueprint = Blueprint("reports", __name__)
     notices = _Notices()
@@ -38,12 +38,12 @@ def routes(store: Store, guard: Guard, settings: Settings, now: Callable[[], Mom
     def stored(source: Literal["pipeline", "cron"]) -> Response:
         body = read_report_body(settings.max_body)
         with turn(body):
-            moment = now()
+            moment = get_moment()
             return answer(read_reports(source, body, moment.now), moment)
 
     def answer(given: Reports, moment: Moment) -> Response:
         notes().about = _key(given)
-        actor = guard.admit(given.reports)
+        actor = guard.check_groups(given.reports)
         reported = take_reports(store, moment, given.reports, actor)
         notes().reports, notes().ignored_fields = len(given.reports) - reported.ignored, len(given.ignored)
         records = [full(server, moment) for server in reported.servers]

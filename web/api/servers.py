@@ -17,13 +17,13 @@ from web.base.openapi import Row
 _READ = (200, 304, 400, 503)
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The routes that the board is read by."""
     blueprint = Blueprint("status", __name__)
     board = Board()
 
     def listed(server_group: str | None = None) -> Response:
-        moment = now()
+        moment = get_moment()
         query = read_query(request.args.items(multi=True), moment.now, pages=True)
         found = find(store, moment, query, server_group)
         response = reading(board.array(found.parts, moment))
@@ -73,7 +73,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def show_server(server_group: str, host: str) -> Response:
-        return reading(Ready(json_bytes(full(show(store, server_group, host), now()))))
+        return reading(Ready(json_bytes(full(show(store, server_group, host), get_moment()))))
 
     @blueprint.delete("/status/<server_group>/<host>")
     @describes(
@@ -82,7 +82,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def delete_server(server_group: str, host: str) -> Response:
-        delete(store, now(), server_group, host, g.rights.label)
+        delete(store, get_moment(), server_group, host, g.rights.label)
         return Response(status=204)
 
     return blueprint

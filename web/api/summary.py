@@ -10,20 +10,20 @@ from domain.server import Server
 from domain.summary import Group, Summary, group_rows, summarize
 from operations.servers import find
 from storage import Store
-from web.base.answers import Body, Kept, Ready, json_bytes, reading
+from web.base.answers import Body, FleetCache, Ready, json_bytes, reading
 from web.base.describe import Description, describes
 from web.base.examples import MOMENT, SERVER
 
 _STATUSES = (200, 304, 400, 503)
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The routes that count."""
     blueprint = Blueprint("summary", __name__)
-    summary, groups = Kept(), Kept()
+    summary, groups = FleetCache(), FleetCache()
 
-    def counted(kept: Kept, count: Callable[[Iterable[Server], Moment], object]) -> Response:
-        moment = now()
+    def counted(kept: FleetCache, count: Callable[[Iterable[Server], Moment], object]) -> Response:
+        moment = get_moment()
         query = read_query(request.args.items(multi=True), moment.now, pages=False)
         servers = find(store, moment, query).servers
 

@@ -34,7 +34,7 @@ _MADE: MadeToken = {**_ROW, "token": "gst_3f9a0c2b7d11_…"}
 _WANTED: NewToken = {"label": "ci-rsyslog", "scopes": ["pipeline"], "groups": ["rsyslog-*"], "expires_in": 7_776_000}
 
 
-def routes(access: Access, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(access: Access, settings: Settings, get_moment: Callable[[], Moment]) -> Blueprint:
     """The routes that tokens are handled by."""
     blueprint = Blueprint("tokens", __name__)
 
@@ -63,7 +63,7 @@ def routes(access: Access, settings: Settings, now: Callable[[], Moment]) -> Blu
     )
     def make_token() -> Response:
         wanted = read_new_token(read_json_body(settings.max_body))
-        row, text = access.create(wanted, g.rights.label, now().now)
+        row, text = access.create(wanted, g.rights.label, get_moment().now)
         made: MadeToken = {**row, "token": text}
         return private_json(made, 201)
 

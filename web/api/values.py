@@ -14,7 +14,7 @@ from web.base.describe import Description, describes
 from web.base.examples import SERVER
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The route that a board's choices are filled from, which needs no whole fleet."""
     blueprint = Blueprint("values", __name__)
 
@@ -31,7 +31,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def list_values() -> Response:
-        moment = now()
+        moment = get_moment()
         query = read_query(request.args.items(multi=True), moment.now, pages=False, needs_field=True)
         servers = find(store, moment, query).servers
         return reading(Ready(json_bytes(value_rows(servers.values(), query.field))))

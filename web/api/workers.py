@@ -26,7 +26,7 @@ _ROW: WorkerRow = {
 }
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The route that the workers are seen by."""
     blueprint = Blueprint("workers", __name__)
 
@@ -35,6 +35,6 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         Description("A row a worker", list[WorkerRow], [_ROW], scope="admin", groups="none", door="locked"),
     )
     def list_workers() -> Response:
-        return private_json(workers(store, now()))
+        return private_json(workers(store, get_moment()))
 
     return blueprint

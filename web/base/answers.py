@@ -150,7 +150,7 @@ def _joined(pieces: Sequence[bytes]) -> Iterator[bytes]:
     yield b"".join(some)
 
 
-class Kept:
+class FleetCache:
     """An answer about the whole fleet: it holds until the next report, or until the next server turns stale. It goes
     with the fleet that it is about."""
 

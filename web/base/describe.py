@@ -11,7 +11,7 @@ from domain.tokens import Scope
 View = TypeVar("View", bound=Callable[..., Any])
 
 # Where a request names the groups that it is about. Those in a body are held against the token by who reads the body
-# (`Guard.admit`); a request that names none is about all of them.
+# (`Guard.check_groups`); a request that names none is about all of them.
 Groups = Literal["path", "filters", "body", "none"]
 # Whose setting says whether a token is needed: STATUS_AUTH, or that of one part of the service; `locked`: always.
 Door = Literal["auth", "legacy", "metrics", "badge", "locked"]

@@ -12,7 +12,7 @@ from web.base.answers import json_response
 from web.base.bodies import FORM
 from web.base.describe import description_of
 from web.base.links import given_but, linker
-from web.base.page import error_response, is_for_eyes, page
+from web.base.page import error_response, page, wants_page
 
 STATUS = {
     errors.Invalid: 400,
@@ -94,7 +94,7 @@ def _answer(
 def _is_seen_by_a_person() -> bool:
     """Whether a browser asks for a page, sends the form of one, or asks for what is not there. A route of the API
     answers everybody with JSON."""
-    if not is_for_eyes():
+    if not wants_page():
         return False
     endpoint = request.endpoint or _endpoint_of_another_method()
     description = description_of(endpoint)

@@ -18,7 +18,7 @@ from domain.tokens import ANYBODY, Rights
 from operations.access import NOT_VALID, Access
 from web.base.describe import Description, description_of
 from web.base.origin import need_own_page
-from web.base.page import is_for_eyes
+from web.base.page import wants_page
 
 MAX_HEADERS = 16_384  # characters of both; what is longer is not even taken apart
 MAX_WRONG = 20  # wrong tokens a minute from an address
@@ -31,11 +31,11 @@ SESSION = "gitops_status_session"  # the cookie
 class Guard:
     """Lets a request through, or says what it lacks. What is let through has `g.rights`."""
 
-    def __init__(self, access: Access, settings: Settings, now: Callable[[], Moment]) -> None:
+    def __init__(self, access: Access, settings: Settings, get_moment: Callable[[], Moment]) -> None:
         self._access = access
         self._auth = settings.auth
         self._networks = settings.legacy_networks
-        self._now = now
+        self._get_moment = get_moment
         doors = {"legacy": settings.legacy_auth, "metrics": settings.metrics_auth, "badge": settings.badge_auth}
         self._open = {name for name, setting in doors.items() if setting == "open"}
         self._wrong = PerMinute(MAX_WRONG)
@@ -45,11 +45,11 @@ class Guard:
 
     def register(self, app: Flask) -> None:
         """Look at each request of the app."""
-        app.before_request(self._look)
+        app.before_request(self._before_request)
 
     def rights(self, given: str | None = None) -> Rights:
         """What a token allows, by default the request's. Raises Unauthorized, or TooMany after many wrong ones."""
-        now = self._now().now
+        now = self._get_moment().now
         try:
             if text := _sent() if given is None else given:
                 return self._access.authenticate(text, now)
@@ -58,13 +58,13 @@ class Guard:
             raise
         raise Unauthorized(MISSING)
 
-    def admit(self, reports: Sequence[Report]) -> str:
+    def check_groups(self, reports: Sequence[Report]) -> str:
         """Who reports, for the history. Raises Forbidden where any is about a group out of reach, and TooMany."""
         rights: Rights = g.rights
         if rights.groups:
             rights.need_groups(report.server_group for report in reports)
         if self._has_report_limit and rights.id:
-            self._reports.count(rights.id, len(reports), "reports by this token", self._now().now)
+            self._reports.count(rights.id, len(reports), "reports by this token", self._get_moment().now)
         return rights.label
 
     def needs(self, route: Description) -> bool:
@@ -75,7 +75,7 @@ class Guard:
             return False
         return self._auth == "all" or route.scope != "read"
 
-    def _look(self) -> Response | None:
+    def _before_request(self) -> Response | None:
         route, is_needed = self._asked(request.endpoint)
         if route is None:
             return None
@@ -87,7 +87,7 @@ class Guard:
             try:
                 g.rights = self.rights()
             except Unauthorized:
-                if "text/html" in route.media and is_for_eyes():
+                if "text/html" in route.media and wants_page():
                     return _to_login()
                 raise
             _check(g.rights, route)
@@ -103,7 +103,7 @@ class Guard:
         """Where no token is needed everybody may do all, and a valid one says who it is."""
         try:
             if text := _sent():
-                known = self._access.authenticate(text, self._now().now)
+                known = self._access.authenticate(text, self._get_moment().now)
                 return replace(known, scopes=ANYBODY.scopes, groups=())
         except (Unauthorized, Unavailable):
             pass

@@ -33,7 +33,7 @@ DURATIONS = (
 )
 
 
-class Measured:
+class ServiceMetrics:
     """What is measured; each app has its own. It never fails a request: what cannot be counted is told as that."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Measured:
         route = request.url_rule.rule if request.url_rule else "unknown"
         method = request.method if request.method in METHODS else "unknown"
         self._took(_requests(method, route, code), seconds_taken())
-        # By the route: a report counts too that gets no further than to be asked for a token.
+        # Keyed by route: a report that is refused for lack of a token counts, too.
         if (described := description_of(request.endpoint)) and (source := described.counter):
             if code < 400:
                 self._counts.add(_reports(source, "stored"), (0, notes().reports))

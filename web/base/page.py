@@ -14,7 +14,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def is_for_eyes() -> bool:
+def wants_page() -> bool:
     """Whether it is a browser that asks."""
     return "text/html" in request.headers.get("Accept", "")
 

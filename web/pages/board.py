@@ -11,21 +11,21 @@ from domain.query import FILTERS
 from domain.server import Server
 from domain.verdict import verdict
 from storage import Store
-from web.base.answers import Kept, json_response
+from web.base.answers import FleetCache, json_response
 from web.base.describe import Description, describes
 from web.base.index import ABOUT, About
-from web.base.page import PAGE_MEDIA, is_for_eyes
+from web.base.page import PAGE_MEDIA, wants_page
 from web.pages import own_groups
 from web.pages.fleet import fleet_page
 from web.pages.selection import Selection
 
 
-def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, settings: Settings, get_moment: Callable[[], Moment]) -> Blueprint:
     """The first page."""
     blueprint = Blueprint("board", __name__)
-    own_groups.register(blueprint, store, now)
+    own_groups.register(blueprint, store, get_moment)
     this: About = {**ABOUT, "auth": settings.auth}
-    kept = Kept()
+    kept = FleetCache()
 
     @blueprint.get("/")
     @describes(
@@ -41,9 +41,9 @@ def routes(store: Store, settings: Settings, now: Callable[[], Moment]) -> Bluep
         )
     )
     def show_board() -> Response:
-        if is_for_eyes():
-            return fleet_page(store, now(), kept, "board.html", _rows)
-        Selection(store, now())
+        if wants_page():
+            return fleet_page(store, get_moment(), kept, "board.html", _rows)
+        Selection(store, get_moment())
         response = json_response(this)
         response.vary.add("Accept")
         return response

@@ -10,13 +10,13 @@ from domain.freshness import Moment, holds_until
 from domain.server import STATUSES, Server
 from domain.verdict import Kind, verdicts_by_group, worst_kind
 from storage import Store
-from web.base.answers import Body, Kept
+from web.base.answers import Body, FleetCache
 from web.base.page import icon, page, page_response
 from web.pages.selection import STATES, Selection
 
 
 def fleet_page(
-    store: Store, moment: Moment, kept: Kept, template: str, rows: Callable[[Iterable[Server], Moment], Any]
+    store: Store, moment: Moment, kept: FleetCache, template: str, rows: Callable[[Iterable[Server], Moment], Any]
 ) -> Response:
     """The page that a template makes of the rows and the counts. Raises Invalid where a filter is wrong."""
     selection = Selection(store, moment)

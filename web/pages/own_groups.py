@@ -12,19 +12,19 @@ from domain.tokens import Rights
 from storage import Store
 from web.base.errors import of_the_product
 from web.base.links import linker
-from web.base.page import is_for_eyes
+from web.base.page import wants_page
 from web.pages.selection import Selection
 
 MAX_NAMED = 4_000  # characters of group names: a URL can carry them and other filters
 
 
-def register(blueprint: Blueprint, store: Store, now: Callable[[], Moment]) -> None:
+def register(blueprint: Blueprint, store: Store, get_moment: Callable[[], Moment]) -> None:
     """Lead a person there whom a page of the blueprint refuses."""
 
     @blueprint.errorhandler(Forbidden)
     def lead_to_own_groups(error: Forbidden) -> ResponseReturnValue:
         try:
-            return _own_groups(store, now(), error)
+            return _own_groups(store, get_moment(), error)
         except StatusError as cause:  # Flask would take what is raised here for a bug
             return of_the_product(cause)
 
@@ -33,7 +33,7 @@ def _own_groups(store: Store, moment: Moment, error: Forbidden) -> ResponseRetur
     """Where no group is named, name those that may be read: not everybody knows that a reading must. Who names another
     is told which there are."""
     rights: Rights = g.rights
-    if not rights.groups or not rights.may("read") or not is_for_eyes():
+    if not rights.groups or not rights.may("read") or not wants_page():
         return of_the_product(error)
     selection = Selection(store, moment)
     groups = sorted({server["server_group"] for server in selection.without(*FILTERS)})

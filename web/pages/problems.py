@@ -8,18 +8,18 @@ from domain.freshness import Moment
 from domain.query import FILTERS
 from domain.reasons import problems
 from storage import Store
-from web.base.answers import Kept
+from web.base.answers import FleetCache
 from web.base.describe import Description, describes
 from web.base.page import PAGE_MEDIA
 from web.pages import own_groups
 from web.pages.fleet import fleet_page
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The page of what is wrong."""
     blueprint = Blueprint("problems", __name__)
-    own_groups.register(blueprint, store, now)
-    kept = Kept()
+    own_groups.register(blueprint, store, get_moment)
+    kept = FleetCache()
 
     @blueprint.get("/problems")
     @describes(
@@ -35,6 +35,6 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def show_problems() -> Response:
-        return fleet_page(store, now(), kept, "problems.html", problems)
+        return fleet_page(store, get_moment(), kept, "problems.html", problems)
 
     return blueprint

@@ -18,10 +18,10 @@ from web.pages import own_groups
 from web.pages.selection import Selection
 
 
-def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
+def routes(store: Store, get_moment: Callable[[], Moment]) -> Blueprint:
     """The page of a server."""
     blueprint = Blueprint("server", __name__)
-    own_groups.register(blueprint, store, now)
+    own_groups.register(blueprint, store, get_moment)
 
     @blueprint.get("/servers/<server_group>/<host>")
     @describes(
@@ -37,7 +37,7 @@ def routes(store: Store, now: Callable[[], Moment]) -> Blueprint:
         )
     )
     def show_server_page(server_group: str, host: str) -> Response:
-        moment = now()
+        moment = get_moment()
         link = linker(Selection(store, moment).given)
         story = server_story(store, moment, server_group, host)
         server = story.server
