@@ -2,7 +2,7 @@
 
 import logging
 import os
-import subprocess
+import subprocess  # nosec B404 # the one program that it starts is this service's own
 import sys
 import time
 from collections.abc import Callable, Sequence
