@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +66,14 @@ class Checkpointer:
                     is_new = replica.is_foreign or version != replica.version
                     is_announced = replica.journal.is_usable and not is_new
                     if is_announced:
+                        self._announce_what_is_there()
                         os.close(replica.journal.append(line))
-                    rename_synced(self.temporary, self.path)
+                    try:
+                        rename_synced(self.temporary, self.path)
+                    except OSError:
+                        with suppress(OSError):
+                            self._announce_what_is_there()
+                        raise
                     if revision > replica.tables.revision:
                         replica.tables.apply(Batch(revision))
                     replica.note_checkpoint(line)
@@ -76,6 +83,13 @@ class Checkpointer:
                 self.lock.sign()
             finally:
                 self.temporary.unlink(missing_ok=True)  # what could not be renamed would only fill the disk
+
+    def _announce_what_is_there(self) -> None:
+        """Take back the last announcement if it came to nothing: who reads it would think that the file holds it all,
+        and a start takes a file that is neither of the last two announced for one that somebody put there."""
+        replica, file = self.replica, signature_of(self.path)
+        if file and replica.journal.is_usable and file == replica.files[0] != replica.journal.announced:
+            os.close(replica.journal.append(Checkpoint(replica.in_file, file, 0.0)))
 
     def _found(self, snapshot: Snapshot, pending: Sequence[Event]) -> list[Event]:
         """The events of what a file changed that somebody put there. As they are compared with the history, one that

@@ -50,7 +50,7 @@ class Journal:
         self._kinds = kinds
         self._descriptor: int | None = None
         self._revision = 0  # of the last line
-        self._checkpoint: Signature | None = None  # the last that was announced
+        self.announced: Signature | None = None  # the last that was announced
         self._is_whole = False
         self._doubtful = 0  # the inode of a journal whose sync failed
 
@@ -81,7 +81,7 @@ class Journal:
         # It was started anew: the old one is read to its end, and the new one must begin with where that one ended.
         # After a file that somebody edited it begins with a checkpoint that the old one does not announce.
         older = self._tail(os.fstat(self._descriptor).st_size)
-        end = self._revision, self._checkpoint
+        end = self._revision, self.announced
         first, *newer = self.reopen() or [Batch(0)]
         goes_on = isinstance(first, Checkpoint) and (first.revision, first.file, first.journal) == (*end, self.inode)
         return older + newer if older is not None and goes_on else None
@@ -150,7 +150,7 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor, self.inode, self.offset, self._is_whole = None, 0, 0, False
-        self._revision, self._checkpoint = 0, None
+        self._revision, self.announced = 0, None
 
     @property
     def _held(self) -> int:
@@ -176,7 +176,7 @@ class Journal:
     def _note(self, line: Line) -> None:
         self._revision = line.revision
         if isinstance(line, Checkpoint):
-            self._checkpoint = line.file
+            self.announced = line.file
 
 
 def checkpoints(lines: Sequence[Line]) -> list[Checkpoint]:
