@@ -67,7 +67,7 @@ def test_who_takes_too_long_may_tidy_up_first_and_what_does_not_end_is_made_to(t
     assert run(f"sh -c {shlex.quote(tidy)} & sh -c {shlex.quote(deaf)} & sleep 1000", "/", 1).is_late
     assert (tmp_path / "said").read_text() == "tidy\n"
     for name in ("tidy", "deaf"):
-        wait_until(lambda name=name: has_ended(int((tmp_path / name).read_text())), f"{name} has ended")  # type: ignore[misc]
+        wait_until(lambda name=name: has_ended(int((tmp_path / name).read_text())), f"{name} has ended")  # type: ignore[misc]  # a default
 
 
 def test_how_a_program_failed_is_said_without_what_nobody_may_see() -> None:

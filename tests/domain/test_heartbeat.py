@@ -20,7 +20,7 @@ DAY = 86_400
 def noted(seconds: int, *outages: tuple[int, int]) -> Heartbeat:
     """A heartbeat so many seconds after the start, and these outages, likewise."""
     found = [{"start": time_text(START + start), "end": time_text(START + end)} for start, end in outages]
-    return {"noted": time_text(START + seconds), "outages": found}  # type: ignore[typeddict-item]
+    return {"noted": time_text(START + seconds), "outages": found}  # type: ignore[typeddict-item]  # plain dicts
 
 
 def moment(seconds: int, *outages: tuple[int, int]) -> Moment:

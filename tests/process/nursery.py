@@ -70,7 +70,7 @@ def leave(status: int) -> None:
     """End as Python does, but for its memory: to give it back piece by piece, it would be copied first. What cannot be
     written in the end is told by Python itself.
     """
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()  # type: ignore[attr-defined]  # Python's own, which has no type
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError, ValueError):
         for stream in filter(None, (sys.stdout, sys.stderr)):

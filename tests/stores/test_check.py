@@ -16,6 +16,7 @@ import pytest
 from domain.errors import Unavailable
 from storage import Store
 from tests.process.service import wait_until
+from tests.small_disk import small_disk
 from tests.stores.databases import connected
 from tests.stores.records import beside, opened, pace_of, put, server
 from tests.stores.watched_disk import Disk
@@ -54,15 +55,8 @@ def test_it_writes_nothing_and_waits_for_no_lock(tmp_path: Path, monkeypatch: py
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own, where this machine lets us mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=20,mode=0700", "tmpfs", str(folder)]
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs a file system of its own, and mounting one is not permitted here: {error}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "size=64k,nr_inodes=20,mode=0700") as folder:
+        yield folder
 
 
 def fill_with_bytes(disk: Path) -> None:

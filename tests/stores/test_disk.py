@@ -23,6 +23,7 @@ from stores.json_file.history import HistoryFile
 from stores.json_file.journal import Journal
 from tests.memory_store import snapshot_of
 from tests.process.service import wait_until
+from tests.small_disk import small_disk
 from tests.stores.child import V1_BYTES, v1_store
 from tests.stores.kinds import PARCEL
 from tests.stores.records import files, keep_in_journal, note, opened, put, server, servers, told, write_the_file
@@ -33,15 +34,8 @@ LONG = "x" * 4_096
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own, where this machine lets us mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(folder)]
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs a file system of its own, and mounting one is not permitted here: {error}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "size=64k,mode=0700") as folder:
+        yield folder
 
 
 def _fill(disk: Path) -> None:

@@ -30,7 +30,7 @@ class Error(TypedDict):
     fields: NotRequired[dict[str, str]]
 
 
-# A typed dict can add to another and not leave out, so this one is made of the others' fields.
+# A typed dict can add to another and not leave out, so this one is made of the others' fields, which mypy cannot read.
 _FIELDS = get_type_hints(Record, include_extras=True) | get_type_hints(Computed, include_extras=True)
 Row = TypedDict("Row", {name: kind for name, kind in _FIELDS.items() if name != "changed_files"})  # type: ignore[misc]
 Row.__doc__ = "A server as a flat row: its record without `changed_files`, then what is computed from it."
